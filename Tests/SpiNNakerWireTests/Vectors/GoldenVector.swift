@@ -83,7 +83,7 @@ struct GoldenVector: Decodable, Sendable {
     static let path: String =
         ProcessInfo.processInfo.environment["SPINNAKER_VECTORS"]
         ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "../shared/vectors/golden-vectors.json").standardizedFileURL.path
+        .deletingLastPathComponent().appending(path: "../shared/vectors/golden-vectors.json").standardizedFileURL.path
 
     static func loadAll() throws -> [GoldenVector] {
         try JSONDecoder().decode([GoldenVector].self, from: Data(contentsOf: URL(filePath: GoldenVector.path)))
