@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import NIOCore
+import VirtualSpiNNaker
 
 /// One end of a ``LossyPair``: something that takes datagrams and time, and gives datagrams.
 public protocol DatagramEndpoint: AnyObject {
