@@ -38,7 +38,8 @@ struct Seeded: RandomNumberGenerator {
 
     mutating func bytes(_ count: Int) -> ByteBuffer {
         var buffer = ByteBuffer()
-        for _ in 0..<count { buffer.writeInteger(self.integer(UInt8.self)) }
+        for _ in 0..<(count / 8) { buffer.writeInteger(self.next()) }
+        for _ in 0..<(count % 8) { buffer.writeInteger(self.integer(UInt8.self)) }
         return buffer
     }
 
