@@ -211,6 +211,14 @@ import Testing
         #expect(SV.iobufSize.address == 0xF500_7F50 && SV.virtualToPhysical.address == 0xF500_7FA8)
     }
 
+    /// Two types know the first 128 bytes: what a host writes there at boot must be the same to both.
+    @Test func bootValuesAndSystemVariablesAgree() throws {
+        var values = ByteBuffer()
+        BootValues().write(into: &values)
+        let image = SystemVariables.bootDefaults.image
+        #expect(values == image.getSlice(at: image.readerIndex, length: SV.bootSize))
+    }
+
     @Test func everyByteOfTheSystemVariablesIsInOneField() {
         var owners = [Int](repeating: 0, count: SV.size)
         for field in systemVariableFields {
