@@ -75,8 +75,8 @@ struct Codec: Sendable, CustomTestStringConvertible {
     ) {
         self.name = name
         self.minimum = minimum
-        self.random = { random_ in
-            let message = try random(&random_)
+        self.random = { generator in
+            let message = try random(&generator)
             var bytes = ByteBuffer()
             write(message, &bytes)
             return (bytes, try read(Codec.slice(bytes)) == message)
