@@ -176,9 +176,15 @@ private struct AnyKey: CodingKey {
     init?(intValue: Int) { nil }
 }
 
+extension CodingUserInfoKey {
+    /// Set to true in a decoder's `userInfo` by whoever only reads: a client must bear what a newer service adds.
+    package static let allowsUnknownKeys = CodingUserInfoKey(rawValue: "spalloc.allows-unknown-keys").unsafelyUnwrapped
+}
+
 extension Decoder {
-    /// - Throws: `DecodingError` that names the first key not in `known`.
+    /// - Throws: `DecodingError` that names the first key not in `known`, unless ``CodingUserInfoKey/allowsUnknownKeys`` is set.
     package func refuseUnknownKeys(_ known: [String]) throws {
+        if self.userInfo[.allowsUnknownKeys] as? Bool == true { return }
         let container = try self.container(keyedBy: AnyKey.self)
         if let unknown = container.allKeys.map(\.stringValue).sorted().first(where: { !known.contains($0) }) {
             throw DecodingError.dataCorrupted(

@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import NIOCore
+import SpiNNakerWire
 
 /// The low four bits of a frame's first byte (RFC 6455 §5.2).
 package enum WebSocketOpcode: UInt8, Sendable, CaseIterable {
@@ -77,5 +78,15 @@ extension ByteBuffer {
             }
         }
         self.putWebSocketFrame(.close, payload, maskKey: maskKey)
+    }
+}
+
+extension ByteBuffer {
+    /// A datagram of a proxy channel as one binary frame: what both ends write most.
+    package mutating func putProxyMessage(channel: UInt32, _ datagram: ByteBuffer, maskKey: UInt32?) {
+        let start = self.putWebSocketHead(.binary, length: 8 &+ datagram.readableBytes, maskKey: maskKey)
+        ProxyRequest.writeMessageHead(channel: channel, into: &self)
+        self.writeImmutableBuffer(datagram)
+        self.maskWebSocketPayload(from: start, key: maskKey)
     }
 }
