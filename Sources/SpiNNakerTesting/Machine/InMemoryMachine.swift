@@ -134,7 +134,9 @@ public final class InMemoryMachine {
         guard let reply = self.reply(to: request, core: core, at: endpoint, patience: patience) else {
             throw MachineSilent(endpoint: endpoint, command: Request.command)
         }
-        guard reply.result == .ok else { throw MachineRefused(endpoint: endpoint, command: Request.command, result: reply.result) }
+        guard reply.result == .ok else {
+            throw MachineRefused(endpoint: endpoint, command: Request.command, result: reply.result)
+        }
         return try reply.decode(for: Request.self)
     }
 

@@ -39,7 +39,8 @@ public final class VirtualBoardEndpoint: DatagramEndpoint {
     /// What goes elsewhere, to another host or from another board, is none of this pair's business.
     private func drain(_ send: (ByteBuffer) -> Void) {
         self.machine.drain { action in
-            guard case .send(let datagram) = action, datagram.endpoint == self.endpoint, datagram.destination == self.host else {
+            guard case .send(let datagram) = action, datagram.endpoint == self.endpoint, datagram.destination == self.host
+            else {
                 return
             }
             send(datagram.bytes)
