@@ -18,7 +18,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     public let linkDescription: String
     package let peer: SocketAddress
     /// Of the socket. The port is that from which requests come; the address may be 0.0.0.0.
-    package let localAddress: SocketAddress?
+    package var localAddress: SocketAddress? { self.channel.localAddress }
 
     private let channel: any Channel
     private let handler: UDPLinkHandler
@@ -44,7 +44,6 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
         self.handler = handler
         self.peer = peer
         self.linkDescription = description
-        self.localAddress = channel.localAddress
     }
 
     public func setReceiver(_ receiver: (any DatagramReceiver)?) {

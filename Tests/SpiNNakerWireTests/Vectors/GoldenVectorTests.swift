@@ -59,7 +59,7 @@ import Testing
         let vectors = try GoldenVector.loadAll()
         let known = Set(vectors.flatMap { [$0.kind, "\($0.kind)/\($0.class)"] })
         for family in Array(checkedFamilies.keys) + Array(familiesElsewhere.keys) + Array(familiesPending) {
-            #expect(known.contains(family), "no vector is of \(family)")
+            if !known.contains(family) { Issue.record("no vector is of \(family)") }
         }
     }
 

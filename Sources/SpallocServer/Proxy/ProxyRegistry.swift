@@ -1,0 +1,115 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import NIOCore
+import SpiNNakerEngine
+import SpiNNakerMachine
+import Synchronization
+
+/// Which websockets belong to which job, so that they end with it.
+///
+/// A job may end between the moment in which its owner is let in and the moment in which the websocket is there. So whoever
+/// authorises **admits first and looks at the job afterwards**: an end that comes later than the admission reaches the
+/// websocket however far it has got, and one that came earlier is seen in the job.
+package final class ProxyRegistry: Sendable {
+    private struct Weak { weak var admission: ProxyAdmission? }
+
+    private let admissions = Mutex<[Int: [ObjectIdentifier: Weak]]>([:])
+    package let totals = ProxyTotals()
+
+    package init() {}
+
+    /// Enters a websocket-to-be of a job.
+    package func admit(job: Int) -> ProxyAdmission {
+        let admission = ProxyAdmission(job: job, registry: self)
+        self.admissions.withLock { $0[job, default: [:]][ObjectIdentifier(admission)] = Weak(admission: admission) }
+        return admission
+    }
+
+    /// Ends every websocket of a job: it is over, or has got other boards.
+    package func closeAll(
+        job: Int, code: WebSocketCloseCode = .jobEnded, reason: String = "the job is over"
+    ) {
+        for admission in self.take(job) { admission.close(code, reason: reason) }
+    }
+
+    /// The job has these boards now. A websocket with a channel to a board that is not among them ends.
+    package func updateBoards(job: Int, _ boards: [ChipID: IPv4Address]) {
+        for admission in self.take(job) { admission.updateBoards(boards) }
+    }
+
+    /// How many websockets a job has.
+    package func sessionCount(job: Int) -> Int { self.take(job).count { $0.session != nil } }
+
+    private func take(_ job: Int) -> [ProxyAdmission] {
+        self.admissions.withLock { $0[job]?.values.compactMap(\.admission) ?? [] }
+    }
+
+    fileprivate func leave(job: Int, _ id: ObjectIdentifier) {
+        self.admissions.withLock { admissions in
+            admissions[job]?.removeValue(forKey: id)
+            if admissions[job]?.isEmpty == true { admissions.removeValue(forKey: job) }
+        }
+    }
+}
+
+/// One websocket of a job, from before its upgrade until its end.
+package final class ProxyAdmission: Sendable {
+    private enum State {
+        case admitted
+        case open(ProxySession)
+        case ended(WebSocketCloseCode, reason: String)
+    }
+
+    package let job: Int
+    private let registry: ProxyRegistry
+    private let state = Mutex<(State, boards: [ChipID: IPv4Address]?)>((.admitted, nil))
+
+    fileprivate init(job: Int, registry: ProxyRegistry) {
+        self.job = job
+        self.registry = registry
+    }
+
+    deinit { self.registry.leave(job: self.job, ObjectIdentifier(self)) }
+
+    package var totals: ProxyTotals { self.registry.totals }
+
+    var session: ProxySession? {
+        self.state.withLock { if case .open(let session) = $0.0 { session } else { nil } }
+    }
+
+    /// The websocket is there: what happened since the admission is made up for.
+    func attach(_ session: ProxySession) {
+        let missed: (end: (WebSocketCloseCode, String)?, boards: [ChipID: IPv4Address]?) = self.state.withLock { state in
+            if case .ended(let code, let reason) = state.0 { return ((code, reason), nil) }
+            state.0 = .open(session)
+            return (nil, state.boards)
+        }
+        if let (code, reason) = missed.end { session.close(code, reason: reason) }
+        if let boards = missed.boards { session.updateBoards(boards) }
+    }
+
+    func detach() {
+        self.state.withLock { $0.0 = .ended(.normal, reason: "") }
+        self.registry.leave(job: self.job, ObjectIdentifier(self))
+    }
+
+    fileprivate func close(_ code: WebSocketCloseCode, reason: String) {
+        let session: ProxySession? = self.state.withLock { state in
+            defer { state.0 = .ended(code, reason: reason) }
+            if case .open(let session) = state.0 { return session }
+            return nil
+        }
+        session?.close(code, reason: reason)
+    }
+
+    fileprivate func updateBoards(_ boards: [ChipID: IPv4Address]) {
+        let session: ProxySession? = self.state.withLock { state in
+            state.boards = boards
+            if case .open(let session) = state.0 { return session }
+            return nil
+        }
+        session?.updateBoards(boards)
+    }
+}
