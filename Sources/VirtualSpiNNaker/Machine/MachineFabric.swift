@@ -35,7 +35,7 @@ package final class MachineFabric {
         try self.install(description.faults)
     }
 
-    private func install(_ faults: MachineFaults) throws(VirtualMachineError) {
+    private func install(_ faults: PhysicalFaults) throws(VirtualMachineError) {
         for board in faults.deadBoards where self.topology.board(at: board) == nil { throw .unknownBoard(board) }
         for chip in faults.deadChips {
             guard let number = self.chip(chip) else { throw .unknownChip(chip) }
