@@ -198,7 +198,7 @@ final class UpgradeSwitch: ChannelDuplexHandler, RemovableChannelHandler {
 
         let pipeline = context.pipeline.syncOperations
         let socket = WebSocketHandler(
-            role: .server, configuration: configuration.webSocket,
+            role: .server, configuration: configuration.webSocket, isCorked: true,
             user: ProxyRelay(configuration, eventLoop: context.eventLoop))
         self.neighbours.decoder.handOver()
         // Past this the websocket's bytes go straight to TLS or TCP.
@@ -214,7 +214,7 @@ final class UpgradeSwitch: ChannelDuplexHandler, RemovableChannelHandler {
         let removed = context.eventLoop.makePromise(of: Void.self)
         removed.futureResult.assumeIsolated().whenComplete { _ in
             // Frames may have come in one segment with the request.
-            socket.leftoversDelivered()
+            socket.uncork()
             self.readOn(context)
             context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         }

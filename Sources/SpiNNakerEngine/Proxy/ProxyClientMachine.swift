@@ -66,7 +66,13 @@ package struct ProxyClientMachine<Port, Token> {
     package private(set) var isConnected = false
     package let callDeadline: TimeAmount
 
-    package init(callDeadline: TimeAmount) { self.callDeadline = callDeadline }
+    /// Whose websocket it is, for errors: `job 7`.
+    package let label: String
+
+    package init(label: String, callDeadline: TimeAmount) {
+        self.label = label
+        self.callDeadline = callDeadline
+    }
 
     package var portCount: Int { self.ports.count }
     package var pendingCallCount: Int { self.calls.count }
@@ -178,7 +184,7 @@ package struct ProxyClientMachine<Port, Token> {
         for (id, entry) in self.ports.sorted(by: { $0.key < $1.key }) {
             guard case .waiting(let token, let deadline?) = entry.state, deadline <= now else { continue }
             self.ports.removeValue(forKey: id)
-            actions.append(.failed(entry.port, token, .unanswered(call: ProxyClientMachine.name(of: entry.target))))
+            actions.append(.failed(entry.port, token, .unanswered(call: self.name(of: entry.target))))
         }
         return actions
     }
@@ -255,12 +261,12 @@ package struct ProxyClientMachine<Port, Token> {
 
     private func name(of call: Call) -> String {
         switch call.kind {
-        case .open(let id): ProxyClientMachine.name(of: self.ports[id]?.target ?? nil)
-        case .close(let channel): "CLOSE of channel \(channel)"
+        case .open(let id): self.name(of: self.ports[id]?.target ?? nil)
+        case .close(let channel): "\(self.label): CLOSE of channel \(channel)"
         }
     }
 
-    private static func name(of target: Target) -> String {
-        target.map { "OPEN of (\($0.x), \($0.y)):\($0.port)" } ?? "OPEN_UNCONNECTED"
+    private func name(of target: Target) -> String {
+        "\(self.label): " + (target.map { "OPEN of (\($0.x), \($0.y)):\($0.port)" } ?? "OPEN_UNCONNECTED")
     }
 }
