@@ -38,7 +38,8 @@ struct Seeded: RandomNumberGenerator {
 
     mutating func bytes(_ count: Int) -> ByteBuffer {
         var buffer = ByteBuffer()
-        for _ in 0..<count { buffer.writeInteger(self.integer(UInt8.self)) }
+        for _ in 0..<(count / 8) { buffer.writeInteger(self.next()) }
+        for _ in 0..<(count % 8) { buffer.writeInteger(self.integer(UInt8.self)) }
         return buffer
     }
 
@@ -74,8 +75,8 @@ struct Codec: Sendable, CustomTestStringConvertible {
     ) {
         self.name = name
         self.minimum = minimum
-        self.random = { random_ in
-            let message = try random(&random_)
+        self.random = { generator in
+            let message = try random(&generator)
             var bytes = ByteBuffer()
             write(message, &bytes)
             return (bytes, try read(Codec.slice(bytes)) == message)

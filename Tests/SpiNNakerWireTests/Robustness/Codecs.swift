@@ -6,8 +6,8 @@ import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
 
-/// Every decoder of this module. One that is not here is not fuzzed: ``RobustnessTests`` counts them.
-let allCodecs: [Codec] = frameCodecs + requestCodecs + bmpCodecs + responseCodecs + structureCodecs
+/// Every decoder of this module. One that is not here is not fuzzed: ``WireDocumentTests`` looks.
+let allCodecs: [Codec] = frameCodecs + eventCodecs + requestCodecs + bmpCodecs + responseCodecs + structureCodecs
 
 private func chip(_ random: inout Seeded) -> ChipID { ChipID(p2pAddress: random.integer()) }
 
@@ -84,6 +84,61 @@ private let frameCodecs: [Codec] = [
                 opcode: BootOpcode(rawValue: random.word()), operand1: random.word(), operand2: random.word(),
                 operand3: random.word(), data: random.bytes(upTo: 1024))
         }, write: { $0.write(into: &$1) }, read: { (buffer) throws(WireError) in try BootMessage(datagram: buffer) }),
+]
+
+private func eieio(_ random: inout Seeded) throws -> EIEIOMessage {
+    // Of random bytes most are data; the rest commands, by number.
+    guard random.next() % 2 == 0 else { return try EIEIOMessage(datagram: data(&random)) }
+    var bytes = ByteBuffer(integer: 0x4000 | UInt16(random.next() % 16), endianness: .little)
+    if bytes.getInteger(at: 0, as: UInt8.self) == 1 {
+        bytes.writeString(random.text(upTo: 40))
+    } else {
+        // Enough for any count of regions that the body may announce.
+        bytes.writeImmutableBuffer(random.bytes(2048))
+    }
+    do {
+        return try EIEIOMessage(datagram: bytes)
+    } catch {
+        return .command(.eventStop)
+    }
+}
+
+/// A data message of as many elements as its header says.
+private func data(_ random: inout Seeded) -> ByteBuffer {
+    let flags = random.integer(UInt8.self)
+    // Bit 6 alone would make it a command.
+    var bytes = ByteBuffer(bytes: [UInt8(random.next() % 20), flags & 0xC0 == 0x40 ? flags | 0x80 : flags])
+    bytes.writeImmutableBuffer(random.bytes(2 + 4 + 20 * 8))
+    return bytes
+}
+
+private let eventCodecs: [Codec] = [
+    Codec(
+        "EIEIOMessage", minimum: 2, random: { try eieio(&$0) }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in try EIEIOMessage(datagram: buffer) }),
+    Codec(
+        "EIEIODataMessage", minimum: 2, random: { try EIEIODataMessage(datagram: data(&$0)) }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in try EIEIODataMessage(datagram: buffer) }),
+    Codec(
+        "NotificationMessage", minimum: 2,
+        random: { random in
+            switch random.next() % 4 {
+            case 0: .startResume
+            case 1: .stopPause
+            case 2: .acknowledgement
+            default: .database(path: "/" + random.text(upTo: 60))
+            }
+        }, write: { $0.write(into: &$1) }, read: { (buffer) throws(WireError) in try NotificationMessage(datagram: buffer) }),
+    Codec(
+        "BootValues", minimum: BootValues.size,
+        random: { random in
+            var bytes = random.bytes(BootValues.size)
+            return try BootValues(from: &bytes)
+        }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            return try BootValues(from: &buffer)
+        }),
 ]
 
 private let requestCodecs: [Codec] = [

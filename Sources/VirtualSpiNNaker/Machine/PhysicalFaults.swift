@@ -33,7 +33,7 @@ public struct BoardLink: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What of a machine is broken when it is built.
-public struct MachineFaults: Hashable, Sendable {
+public struct PhysicalFaults: Hashable, Sendable {
     /// Not in their slots: the BMPs of their frames do not find them, their links are down.
     public var deadBoards: Set<BoardCoordinates>
     public var deadChips: Set<BoardChip>
@@ -51,5 +51,5 @@ public struct MachineFaults: Hashable, Sendable {
         self.deadLinks = deadLinks
     }
 
-    public static let none = MachineFaults()
+    public static let none = PhysicalFaults()
 }
