@@ -33,11 +33,7 @@ public struct BoardChipLink: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What of a machine is broken when it is built.
-<<<<<<<< HEAD:Sources/VirtualSpiNNaker/Machine/PhysicalFaults.swift
-public struct PhysicalFaults: Hashable, Sendable {
-========
 public struct HardwareFaults: Hashable, Sendable {
->>>>>>>> virtual:Sources/VirtualSpiNNaker/Machine/HardwareFaults.swift
     /// Not in their slots: the BMPs of their frames do not find them, their links are down.
     public var deadBoards: Set<BoardCoordinates>
     public var deadChips: Set<BoardChip>
@@ -55,9 +51,5 @@ public struct HardwareFaults: Hashable, Sendable {
         self.deadLinks = deadLinks
     }
 
-<<<<<<<< HEAD:Sources/VirtualSpiNNaker/Machine/PhysicalFaults.swift
-    public static let none = PhysicalFaults()
-========
     public static let none = HardwareFaults()
->>>>>>>> virtual:Sources/VirtualSpiNNaker/Machine/HardwareFaults.swift
 }
