@@ -170,6 +170,9 @@ package final class WebSocketHandler: ChannelInboundHandler {
         // Frames are small and their latency is what counts.
         if let options = context.channel.syncOptions {
             try? options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+            // A websocket has no use for half a connection. And while half-closure is allowed, NIOSSL (2.37.6) takes the peer's
+            // answer to its own close_notify for one, and only lets go of the socket 5 s later.
+            try? options.setOption(.allowRemoteHalfClosure, value: false)
             let high = self.configuration.highWaterBytes
             try? options.setOption(.writeBufferWaterMark, value: .init(low: max(1, high / 2), high: max(1, high)))
         }
