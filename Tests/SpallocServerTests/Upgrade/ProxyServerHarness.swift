@@ -112,13 +112,16 @@ final class RawClient: Sendable {
         self.bytes = bytes
     }
 
-    static func with(port: Int, _ body: (RawClient) async throws -> Void) async throws {
+    static func with(port: Int, tls: NIOSSLContext? = nil, _ body: (RawClient) async throws -> Void) async throws {
         let (bytes, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+                    }
                     try channel.pipeline.syncOperations.addHandler(Handler(continuation))
                 }
             }

@@ -222,8 +222,8 @@ import Testing
     @Test func aWebSocketIsNotClosedForBeingIdle() async throws {
         // The HTTP idle timer is gone with the upgrade; the ping that comes later proves the connection alive beyond it.
         var webSocket = WebSocketConfiguration.server
-        webSocket.pingInterval = .milliseconds(90)
-        try await ProxyServerHarness.with(webSocket: webSocket, idleTimeout: .milliseconds(30)) { server in
+        webSocket.pingInterval = .milliseconds(1300)
+        try await ProxyServerHarness.with(webSocket: webSocket, idleTimeout: .seconds(1)) { server in
             try await RawClient.with(port: server.port) { client in
                 try await client.expectUpgrade()
                 var reader = WebSocketReader(role: .client, maximumMessageBytes: 100)
@@ -300,6 +300,22 @@ import Testing
                     target: { _ in server.target("/spalloc/proxy/8") })
             }
         }
+    }
+
+    @Test func stoppingDoesNotWaitForIdleConnectionsOverTLS() async throws {
+        let clock = ContinuousClock()
+        var stopped = clock.now
+        try await ProxyServerHarness.with(tls: true) { server in
+            try await RawClient.with(port: server.port, tls: server.tls) { client in
+                try await client.send(Self.hello)
+                #expect(await client.read(until: "hello").hasPrefix("HTTP/1.1 200 OK"))
+                stopped = clock.now
+                await server.stop()
+                #expect(await client.readToEnd().readableBytes == 0)
+            }
+        }
+        // NIOSSL's own patience is 5 s.
+        #expect(clock.now - stopped < .seconds(4))
     }
 
     @Test func anUnknownAuthorityIsNotTrusted() async throws {
