@@ -166,10 +166,12 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "spalloc", dependencies: ["SpallocCommands"], swiftSettings: strict),
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
+        // Only for benchmarks: what two plain C programs do with datagrams of the same sizes.
+        .target(name: "CBarePair"),
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
             swiftSettings: strict),

@@ -52,4 +52,28 @@ public enum Link: UInt8, Hashable, Sendable, CaseIterable, Comparable, CustomStr
         case .south: "S"
         }
     }
+
+    /// The link with this step; nil when no link makes it.
+    public init?(dx: Int, dy: Int) {
+        guard let link = Link.allCases.first(where: { $0.delta == (dx, dy) }) else { return nil }
+        self = link
+    }
+
+    /// As machine definition files spell it: `east`, `northEast`, `north`, `west`, `southWest`, `south`.
+    public var name: String {
+        switch self {
+        case .east: "east"
+        case .northEast: "northEast"
+        case .north: "north"
+        case .west: "west"
+        case .southWest: "southWest"
+        case .south: "south"
+        }
+    }
+
+    /// From the spelling of ``name``.
+    public init?(name: some StringProtocol) {
+        guard let link = Link.allCases.first(where: { $0.name == name }) else { return nil }
+        self = link
+    }
 }

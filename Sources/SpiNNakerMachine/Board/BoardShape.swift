@@ -41,4 +41,78 @@ public enum BoardShape: Hashable, Sendable {
     public static let spinn5ChipsWith17Cores: Set<ChipID> = [
         ChipID(1, 1), ChipID(1, 3), ChipID(3, 1), ChipID(3, 3), ChipID(3, 5), ChipID(5, 2), ChipID(5, 4), ChipID(5, 6),
     ]
+
+    /// The version number that a host writes into `sv.hw_ver` at boot.
+    public var version: UInt8 {
+        switch self {
+        case .spinn3: 3
+        case .spinn5: 5
+        }
+    }
+
+    /// 2 and 3 are the four-chip boards, 4 and 5 the ones of 48 chips; nil for any other number.
+    public init?(version: Int) {
+        switch version {
+        case 2, 3: self = .spinn3
+        case 4, 5: self = .spinn5
+        default: return nil
+        }
+    }
+
+    /// Chips along each side of the square that holds the board.
+    public var side: Int {
+        switch self {
+        case .spinn3: 2
+        case .spinn5: 8
+        }
+    }
+
+    public var chipCount: Int {
+        switch self {
+        case .spinn3: 4
+        case .spinn5: 48
+        }
+    }
+
+    /// Cores of a chip of the reference board, monitor included.
+    public func coreCount(of chip: ChipID) -> Int {
+        switch self {
+        case .spinn3: BoardShape.coresPerChip
+        case .spinn5: BoardShape.spinn5ChipsWith17Cores.contains(chip) ? 17 : BoardShape.coresPerChip
+        }
+    }
+
+    /// The sockets for other devices, by their number ("SpiNNaker links"). They are links of edge chips.
+    public var spinnakerLinks: [ChipLink] {
+        switch self {
+        case .spinn3: [ChipLink(chip: ChipID(0, 0), link: .west), ChipLink(chip: ChipID(1, 0), link: .east)]
+        case .spinn5: [ChipLink(chip: ChipID(0, 0), link: .southWest)]
+        }
+    }
+
+    /// Links that the arithmetic of a torus gives to a SpiNN-3 and its wiring does not. (SpiNN-5: none.)
+    public func isWired(_ end: ChipLink) -> Bool {
+        switch self {
+        case .spinn3:
+            switch end.link {
+            case .west, .southWest: end.chip.x != 0
+            case .east, .northEast: end.chip.x != 1
+            case .north, .south: true
+            }
+        case .spinn5: true
+        }
+    }
+
+    /// Links that SC&MP 4.0.0 clears while it tests them, whatever their health; the far end then loses its own.
+    /// On a SpiNN-5 all three leave the board (virtual-machine.md §1.4).
+    public var linksClearedByFirmware: [ChipLink] {
+        switch self {
+        case .spinn3: [ChipLink(chip: ChipID(1, 0), link: .southWest)]
+        case .spinn5:
+            [
+                ChipLink(chip: ChipID(1, 0), link: .southWest), ChipLink(chip: ChipID(4, 7), link: .north),
+                ChipLink(chip: ChipID(7, 7), link: .north),
+            ]
+        }
+    }
 }

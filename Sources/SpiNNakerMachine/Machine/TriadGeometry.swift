@@ -5,21 +5,25 @@
 /// A machine of `width` × `height` triads of SpiNN-5 boards: which chip is on which board, and what is next to what.
 ///
 /// A triad is 12 × 12 chips. Board z has its Ethernet chip at an offset in the triad: 0 at (0, 0), 1 at (8, 4), 2 at (4, 8).
-/// Coordinates wrap at the edges of the machine: whether the hardware is cabled so is for the caller to know.
+/// Coordinates wrap at the edges of the machine, and any number may be given: whether the hardware is cabled so is for
+/// the caller to know.
 public struct TriadGeometry: Hashable, Sendable {
+    /// More triads per side than any chip coordinate of ours could count are cut to this.
+    public static let maximumSide = 1 << 16
+
     /// In triads.
     public let width: Int
     /// In triads.
     public let height: Int
 
-    /// - Precondition: both at least 1 (a size from outside is checked where it comes in).
+    /// Both are taken to be at least 1 and at most ``maximumSide`` (a size from outside is checked where it comes in).
     public init(width: Int, height: Int) {
-        self.width = max(1, width)
-        self.height = max(1, height)
+        self.width = min(max(1, width), TriadGeometry.maximumSide)
+        self.height = min(max(1, height), TriadGeometry.maximumSide)
     }
 
-    public var widthInChips: Int { self.width * 12 }
-    public var heightInChips: Int { self.height * 12 }
+    public var widthInChips: Int { self.width * TriadTile.size }
+    public var heightInChips: Int { self.height * TriadTile.size }
     public var boardCount: Int { self.width * self.height * 3 }
 
     /// By x, y, z.
@@ -33,39 +37,46 @@ public struct TriadGeometry: Hashable, Sendable {
         board.x >= 0 && board.x < self.width && board.y >= 0 && board.y < self.height && board.z >= 0 && board.z < 3
     }
 
-    /// Where board z's Ethernet chip lies in its triad.
-    static let ethernetOffsets: [(x: Int, y: Int)] = [(0, 0), (8, 4), (4, 8)]
+    /// The same board with its triad inside the machine, and z in 0...2.
+    public func wrapped(_ board: BoardCoordinates) -> BoardCoordinates {
+        BoardCoordinates(x: modulo(board.x, self.width), y: modulo(board.y, self.height), z: modulo(board.z, 3))
+    }
+
+    /// The same chip inside the machine.
+    public func wrapped(_ chip: ChipPosition) -> ChipPosition {
+        ChipPosition(x: modulo(chip.x, self.widthInChips), y: modulo(chip.y, self.heightInChips))
+    }
 
     /// The Ethernet chip of a board, in the whole machine's coordinates.
     public func ethernetChip(of board: BoardCoordinates) -> ChipPosition {
-        let offset = TriadGeometry.ethernetOffsets[TriadGeometry.modulo(board.z, 3)]
-        return ChipPosition(x: board.x * 12 + offset.x, y: board.y * 12 + offset.y)
+        let board = self.wrapped(board)
+        let offset = TriadTile.ethernetOffsets[board.z]
+        return ChipPosition(x: board.x * TriadTile.size + offset.x, y: board.y * TriadTile.size + offset.y)
     }
 
-    /// The board that a chip is on, and the chip's place on that board. Coordinates outside wrap.
+    /// The board that a chip is on, and the chip's place on that board.
     public func board(at chip: ChipPosition) -> (board: BoardCoordinates, local: ChipID) {
-        let x = TriadGeometry.modulo(chip.x, self.widthInChips)
-        let y = TriadGeometry.modulo(chip.y, self.heightInChips)
-        for z in 0..<3 {
-            let offset = TriadGeometry.ethernetOffsets[z]
-            let localX = TriadGeometry.modulo(x - offset.x, 12)
-            let localY = TriadGeometry.modulo(y - offset.y, 12)
-            guard localY < 8, localX < 8, BoardShape.spinn5Rows[localY].contains(localX) else { continue }
-            let board = BoardCoordinates(
-                x: TriadGeometry.modulo((x - offset.x - localX) / 12, self.width),
-                y: TriadGeometry.modulo((y - offset.y - localY) / 12, self.height), z: z)
-            return (board, ChipID(UInt8(localX), UInt8(localY)))
-        }
-        // The three hexagons tile the plane: some z has matched.
-        return (BoardCoordinates(0, 0, 0), .origin)
+        let chip = self.wrapped(chip)
+        let cell = TriadTile.cell(x: chip.x, y: chip.y)
+        let offset = TriadTile.ethernetOffsets[cell.z]
+        // The Ethernet chip may lie over the edge: a whole number of triads away from where it is.
+        let board = BoardCoordinates(
+            x: modulo((chip.x - Int(cell.local.x) - offset.x) / TriadTile.size, self.width),
+            y: modulo((chip.y - Int(cell.local.y) - offset.y) / TriadTile.size, self.height), z: cell.z)
+        return (board, cell.local)
     }
 
     /// The chip at `local` on `board`, in the whole machine's coordinates, wrapped.
     public func chip(_ local: ChipID, on board: BoardCoordinates) -> ChipPosition {
         let ethernet = self.ethernetChip(of: board)
-        return ChipPosition(
-            x: TriadGeometry.modulo(ethernet.x + Int(local.x), self.widthInChips),
-            y: TriadGeometry.modulo(ethernet.y + Int(local.y), self.heightInChips))
+        return self.wrapped(ChipPosition(x: ethernet.x + Int(local.x), y: ethernet.y + Int(local.y)))
+    }
+
+    /// The chip at the other end of a link, wrapped.
+    public func neighbour(of chip: ChipPosition, over link: Link) -> ChipPosition {
+        let chip = self.wrapped(chip)
+        let (dx, dy) = link.delta
+        return self.wrapped(ChipPosition(x: chip.x + dx, y: chip.y + dy))
     }
 
     /// (dx, dy) in chips from a board's Ethernet chip to its neighbour's, by the side that faces it.
@@ -80,8 +91,8 @@ public struct TriadGeometry: Hashable, Sendable {
         }
     }
 
-    /// The board behind one of a board's six sides, wrapped. Sides are named as links are; the allocation service's Java
-    /// names N, E, SE, S, W, NW are these N, NE, E, S, SW, W.
+    /// The board behind one of a board's six sides, wrapped. Sides are named as links are; ``JavaDirection`` has the
+    /// allocation service's names.
     public func neighbour(of board: BoardCoordinates, side: Link) -> BoardCoordinates {
         let ethernet = self.ethernetChip(of: board)
         let step = TriadGeometry.chipStep(side)
@@ -91,21 +102,14 @@ public struct TriadGeometry: Hashable, Sendable {
     /// `chip` as seen from a job whose root board is `root`: relative to its Ethernet chip, wrapped to be positive.
     public func relative(_ chip: ChipPosition, to root: BoardCoordinates) -> ChipPosition {
         let origin = self.ethernetChip(of: root)
-        return ChipPosition(
-            x: TriadGeometry.modulo(chip.x - origin.x, self.widthInChips),
-            y: TriadGeometry.modulo(chip.y - origin.y, self.heightInChips))
+        let chip = self.wrapped(chip)
+        return self.wrapped(ChipPosition(x: chip.x - origin.x, y: chip.y - origin.y))
     }
 
     /// The inverse of ``relative(_:to:)``.
     public func absolute(_ chip: ChipPosition, from root: BoardCoordinates) -> ChipPosition {
         let origin = self.ethernetChip(of: root)
-        return ChipPosition(
-            x: TriadGeometry.modulo(chip.x + origin.x, self.widthInChips),
-            y: TriadGeometry.modulo(chip.y + origin.y, self.heightInChips))
-    }
-
-    static func modulo(_ a: Int, _ n: Int) -> Int {
-        let r = a % n
-        return r < 0 ? r + n : r
+        let chip = self.wrapped(chip)
+        return self.wrapped(ChipPosition(x: chip.x + origin.x, y: chip.y + origin.y))
     }
 }

@@ -55,6 +55,17 @@ public struct BootMessage: Hashable, Sendable {
         self.data = data
     }
 
+    /// For the sequence maker, whose blocks are never longer than allowed.
+    init(_ opcode: BootOpcode, _ operand1: UInt32, _ operand2: UInt32, _ operand3: UInt32, _ data: ByteBuffer) {
+        self.version = BootMessage.protocolVersion
+        self.opcode = opcode
+        self.operand1 = operand1
+        self.operand2 = operand2
+        self.operand3 = operand3
+        self.data = data
+    }
+
+    /// From a UDP payload of port ``port``. Any version and any operation is read: what to make of it is for the reader.
     public init(datagram: ByteBuffer) throws(WireError) {
         var buffer = datagram
         self.version = try buffer.take(endianness: .big, of: "boot message")
@@ -76,4 +87,12 @@ public struct BootMessage: Hashable, Sendable {
         buffer.writeInteger(self.operand3, endianness: .big)
         buffer.writeImmutableBuffer(self.data)
     }
+
+    /// What an unbooted board sends every 4096 ms: the ROM's version 2.1, and the letters "CPTS".
+    public static let hello = BootMessage(.hello, 0x0201_0000, 0, 0x4350_5453, ByteBuffer())
+
+    /// Which block of the image a BLOCK carries: the low byte of operand 1.
+    public var blockNumber: UInt8 { UInt8(truncatingIfNeeded: self.operand1) }
+    /// 1...256: what the high byte of operand 1 says, whatever the length of the data.
+    public var blockWords: Int { Int(UInt8(truncatingIfNeeded: self.operand1 >> 8)) + 1 }
 }

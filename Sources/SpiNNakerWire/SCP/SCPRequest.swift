@@ -33,11 +33,16 @@ public protocol SCPRequest: Hashable, Sendable {
 
     /// The other direction, for the side that is asked.
     init(arguments: SCPArguments, data: ByteBuffer) throws(WireError)
+
+    /// Whether a reply with this result holds a ``Response``. RC_OK does; for a few commands so does one kind of failure.
+    static func carriesReply(_ result: SCPResult) -> Bool
 }
 
 extension SCPRequest {
     @inlinable
     public var data: ByteBuffer { ByteBuffer() }
+    @inlinable
+    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok }
 }
 
 /// The payload of a successful reply: what follows the sequence number.

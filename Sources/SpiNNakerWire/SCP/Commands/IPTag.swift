@@ -111,6 +111,34 @@ public struct SetIPTag: IPTagRequest {
     }
 }
 
+extension SCPPacket {
+    /// Points a tag at the socket that sends this: what a listener behind a NAT or a proxy sends from its own port, past
+    /// any request pipeline. Sequence 0, source the Ethernet chip itself.
+    /// - Parameter flags: with ``SDPFlags/noRouting`` the chip that receives it acts, whatever its address.
+    public static func reprogramTag(
+        _ tag: UInt8, of ethernetChip: ChipID, strip: Bool, flags: SDPFlags = .replyExpected
+    ) -> SCPPacket {
+        var packet = SCPPacket(
+            SetIPTag(tag: tag, address: nil, port: 0, strip: strip, useSender: true), to: .monitor(of: ethernetChip),
+            sequence: 0, flags: flags)
+        packet.header.sourceChip = ethernetChip
+        return packet
+    }
+}
+
+/// Takes the first free transient tag, then sets it. Replies the tag; 255: none was free.
+public struct NewIPTag: IPTagRequest {
+    public typealias Response = WordResponse
+    public var tagCommand: IPTagCommand
+    public init(_ command: IPTagCommand) { self.tagCommand = command }
+    /// - Parameter address: nil: the sender's own address.
+    public init(address: IPv4Address?, port: UInt16, strip: Bool, timeoutCode: UInt8 = 0) {
+        self.tagCommand = IPTagCommand(
+            operation: .new, flags: strip ? .strip : [], timeoutCode: timeoutCode, arg2: UInt32(port),
+            arg3: address?.wireWord ?? 0)
+    }
+}
+
 /// Sets a reverse tag: UDP that arrives on `port` becomes SDP to `core`'s `sdpPort`. Replies the tag.
 public struct SetReverseIPTag: IPTagRequest {
     public typealias Response = WordResponse
@@ -241,9 +269,7 @@ public struct IPTagEntry: Hashable, Sendable {
     /// The padding may be missing (SpiNNMan reads 25 bytes).
     public init(from buffer: inout ByteBuffer) throws(WireError) {
         self.address = IPv4Address(wireWord: try buffer.take(of: "IP tag entry"))
-        let high: UInt16 = try buffer.take(endianness: .big, of: "IP tag entry")
-        let low: UInt32 = try buffer.take(endianness: .big, of: "IP tag entry")
-        self.mac = UInt64(high) << 32 | UInt64(low)
+        self.mac = try buffer.takeMAC(of: "IP tag entry")
         self.port = try buffer.take(of: "IP tag entry")
         self.timeout = try buffer.take(of: "IP tag entry")
         self.flags = Flags(rawValue: try buffer.take(of: "IP tag entry"))
@@ -256,8 +282,7 @@ public struct IPTagEntry: Hashable, Sendable {
 
     public func write(into buffer: inout ByteBuffer) {
         buffer.put(self.address.wireWord)
-        buffer.writeInteger(UInt16(truncatingIfNeeded: self.mac >> 32), endianness: .big)
-        buffer.writeInteger(UInt32(truncatingIfNeeded: self.mac), endianness: .big)
+        buffer.putMAC(self.mac)
         buffer.put(self.port)
         buffer.put(self.timeout)
         buffer.put(self.flags.rawValue)

@@ -1,0 +1,59 @@
+# What a person types, and what CI runs: the same targets.
+#   make demo      builds (release) and shows the whole system at work, on this machine alone
+#   make test      every test        make vectors   just the golden vectors
+#   make interop   the stock Python clients against our service and boards
+#   make bench     figures, as ratios against peers in the same run
+#   make lint      formatting and the layer law
+SWIFT ?= swift
+JOBS ?= $(shell nproc)
+VENV ?= .venv-interop
+PYTHON ?= python3
+RELEASE := .build/release
+
+.PHONY: demo build debug test vectors fuzz bench lint format interop setup setup-system setup-python clean
+
+demo: build
+	$(RELEASE)/spalloc demo
+
+build: setup-system
+	$(SWIFT) build -c release -j $(JOBS) --product spalloc
+	$(SWIFT) build -c release -j $(JOBS) --product spallocd
+
+debug: setup-system
+	$(SWIFT) build --build-tests -j $(JOBS)
+
+test: debug
+	$(SWIFT) test --skip-build
+
+vectors: debug
+	$(SWIFT) test --skip-build --filter GoldenVectorTests
+
+fuzz: debug
+	SPINNAKER_FUZZ=1000000 $(SWIFT) test --skip-build --filter FuzzTests
+
+bench: setup-system setup-python
+	$(SWIFT) build -c release -j $(JOBS) --product spalloc
+	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-bench
+	PYTHON=$(VENV)/bin/python $(RELEASE)/spinnaker-bench
+
+lint: setup-system
+	dev/lint.sh
+
+format:
+	$(SWIFT) format -i -r Sources Tests Package.swift
+
+# Any build will do: CI has the debug one from its tests, a user the release one.
+interop: setup-system setup-python
+	@test -x $(RELEASE)/spalloc || $(SWIFT) build -j $(JOBS) --product spalloc
+	cd interop && ../$(VENV)/bin/python -m unittest -v
+
+setup: setup-system setup-python
+
+setup-system:
+	@dev/setup-system.sh
+
+setup-python:
+	@dev/setup-python.sh "$(PYTHON)" "$(VENV)"
+
+clean:
+	rm -rf .build $(VENV)

@@ -1,0 +1,166 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import SpiNNakerMachine
+
+/// Looks for boards on one machine for one request.
+///
+/// Rectangles are tried at every root, best fit first: the fewer free boards the place leaves around itself, the less it cuts up
+/// what is free. A count is served by the smallest rectangle of a sensible shape, of which it takes only as many boards
+/// as were asked for; what is over stays free for jobs of one board.
+struct PlacementSearch {
+    let topology: MachineTopology
+    /// Boards that may be taken.
+    private(set) var usable: BoardSet
+    /// How many boards are in service: a count may fall short of what was asked for only because of boards that are not.
+    private let working: Int
+    private var counts: TriadCounts
+
+    init(topology: MachineTopology, functioning: BoardSet, usable: BoardSet) {
+        self.topology = topology
+        self.usable = usable
+        self.working = functioning.count
+        self.counts = TriadCounts(usable, width: topology.width, height: topology.height)
+    }
+
+    /// Takes boards away, for the requests that follow.
+    mutating func remove(_ boards: BoardSet) {
+        self.usable.subtract(boards)
+        self.counts = TriadCounts(self.usable, width: self.topology.width, height: self.topology.height)
+    }
+
+    func place(_ request: JobRequest) -> Placement? {
+        switch request.size {
+        case .boards(let count):
+            return count == 1 ? self.oneBoard() : self.boards(count, atLeast: request.fewestBoards(working: self.working))
+        case .rectangle(let width, let height):
+            return self.rectangle(width: width, height: height, maxDead: request.maxDeadBoards)
+        case .board(let name):
+            guard let index = self.topology.index(of: name), self.usable.contains(index) else { return nil }
+            return self.single(index)
+        case .rectangleAt(let width, let height, let root):
+            guard let index = self.topology.index(of: root), index % 3 == 0, width <= self.topology.width,
+                height <= self.topology.height
+            else { return nil }
+            return self.rectangle(
+                rootedAt: index, width: width, height: height, atLeast: max(1, width * height * 3 - request.maxDeadBoards))
+        }
+    }
+
+    /// One board: where it breaks up least. A board in a triad that is already broken goes before one in a whole triad, and one
+    /// with few free neighbours before one in the open.
+    private func oneBoard() -> Placement? {
+        var best: (cost: Int, index: Int)?
+        for triad in 0..<(self.topology.width * self.topology.height) {
+            var inTriad = 0
+            for z in 0..<3 where self.usable.contains(triad * 3 + z) { inTriad += 1 }
+            guard inTriad > 0, best.map({ inTriad * 8 < $0.cost }) ?? true else { continue }
+            for z in 0..<3 where self.usable.contains(triad * 3 + z) {
+                let index = triad * 3 + z
+                var free = 0
+                for side in 0..<6 {
+                    let other = Int(self.topology.neighbours[index * 6 + side])
+                    if other >= 0, self.usable.contains(other) { free += 1 }
+                }
+                let cost = inTriad * 8 + free
+                if best.map({ cost < $0.cost }) ?? true { best = (cost, index) }
+            }
+        }
+        return best.map { self.single($0.index) }
+    }
+
+    private func single(_ index: Int) -> Placement {
+        Placement(
+            width: 1, height: 1, depth: 1, root: index,
+            boards: BoardSet(CollectionOfOne(index), capacity: self.topology.capacity))
+    }
+
+    private func boards(_ count: Int, atLeast: Int) -> Placement? {
+        let free = self.counts.count(x: 0, y: 0, w: self.topology.width, h: self.topology.height)
+        guard count > 1, free >= atLeast else { return nil }
+        for shape in Shapes.forBoards(atLeast, width: self.topology.width, height: self.topology.height) {
+            if let found = self.rectangle(width: shape.width, height: shape.height, atLeast: atLeast, takeAtMost: count) {
+                return found
+            }
+        }
+        return nil
+    }
+
+    private func rectangle(width: Int, height: Int, maxDead: Int) -> Placement? {
+        if width == 1, height == 1, maxDead >= 2 {
+            // The reference gives one board where two of three may be missing.
+            return self.oneBoard()
+        }
+        let atLeast = max(1, width * height * 3 - maxDead)
+        if let found = self.rectangle(width: width, height: height, atLeast: atLeast) { return found }
+        return width == height ? nil : self.rectangle(width: height, height: width, atLeast: atLeast)
+    }
+
+    private func rectangle(width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max) -> Placement? {
+        guard width >= 1, height >= 1, width <= self.topology.width, height <= self.topology.height else { return nil }
+        var candidates: [(cost: Int, root: Int)] = []
+        for x in 0..<self.topology.width {
+            for y in 0..<self.topology.height {
+                let root = (x * self.topology.height + y) * 3
+                guard self.usable.contains(root) else { continue }
+                let free = self.counts.count(x: x, y: y, w: width, h: height)
+                guard free >= atLeast else { continue }
+                // Boards of the rectangle that would be left over, then the free boards around.
+                let over = takeAtMost == .max ? 0 : max(0, free - takeAtMost)
+                candidates.append((over * 1024 + self.counts.ring(x: x, y: y, w: width, h: height), root))
+            }
+        }
+        candidates.sort { ($0.cost, $0.root) < ($1.cost, $1.root) }
+        for candidate in candidates {
+            if let found = self.rectangle(
+                rootedAt: candidate.root, width: width, height: height, atLeast: atLeast, takeAtMost: takeAtMost)
+            {
+                return found
+            }
+        }
+        return nil
+    }
+
+    private func rectangle(rootedAt root: Int, width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max) -> Placement? {
+        guard self.usable.contains(root) else { return nil }
+        let within = self.topology.rectangle(root: root, width: width, height: height, of: self.usable)
+        let boards = self.topology.connected(from: root, within: within, limit: takeAtMost)
+        guard boards.count >= atLeast else { return nil }
+        return Placement(
+            width: width, height: height, depth: 3, root: root, boards: BoardSet(boards, capacity: self.topology.capacity))
+    }
+}
+
+extension JobRequest {
+    /// What a request for a count of boards must get. All of them, unless the machine has not so many in service; then as many
+    /// may be missing as the request allows.
+    func fewestBoards(working: Int) -> Int {
+        guard case .boards(let count) = self.size else { return 1 }
+        return working >= count ? count : max(1, count - self.maxDeadBoards)
+    }
+}
+
+extension MachineTopology {
+    package func index(of name: JobRequest.BoardName) -> Int? {
+        switch name {
+        case .triad(let coordinates): self.index(of: coordinates)
+        case .physical(let physical): self.index(of: physical)
+        case .address(let address): self.index(ofAddress: address)
+        }
+    }
+
+    /// The members of `set` in the rectangle, wrapped, whose root is the z = 0 board of the triad of `root`.
+    package func rectangle(root: Int, width: Int, height: Int, of set: BoardSet) -> BoardSet {
+        let origin = self.coordinates(of: root)
+        var result = BoardSet(capacity: self.capacity)
+        for dx in 0..<min(width, self.width) {
+            let x = (origin.x + dx) % self.width
+            for dy in 0..<min(height, self.height) {
+                let base = (x * self.height + (origin.y + dy) % self.height) * 3
+                for z in 0..<3 where set.contains(base + z) { result.insert(base + z) }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,146 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// Everything that one service is told. Values that are not given are the reference's defaults.
+public struct SpallocServerConfiguration: Sendable {
+    public struct TLS: Hashable, Sendable {
+        /// PEM, the server's certificate first.
+        public var certificateChainPath: String
+        /// PEM.
+        public var privateKeyPath: String
+
+        public init(certificateChainPath: String, privateKeyPath: String) {
+            self.certificateChainPath = certificateChainPath
+            self.privateKeyPath = privateKeyPath
+        }
+    }
+
+    /// A user who is to exist. The password is set when the user is first seen, and again whenever it has changed here.
+    public struct User: Hashable, Sendable {
+        public var name: String
+        public var password: String
+        public var trustLevel: TrustLevel
+
+        public init(name: String, password: String, trustLevel: TrustLevel = .user) {
+            self.name = name
+            self.password = password
+            self.trustLevel = trustLevel
+        }
+    }
+
+    public struct Timings: Hashable, Sendable {
+        /// How long a request with `wait=true` waits for a change.
+        public var longPoll: Duration = .seconds(30)
+        /// The shortest and longest keepalive interval that a job may have.
+        public var minimumKeepalive: Duration = .seconds(30)
+        public var maximumKeepalive: Duration = .seconds(300)
+        /// After a SIGTERM, how long requests and power commands under way may take.
+        public var shutdown: Duration = .seconds(10)
+        /// A session that is not used for so long is forgotten. Must exceed the longest keepalive.
+        public var sessionIdle: Duration = .seconds(1800)
+
+        public init() {}
+    }
+
+    public struct Power: Hashable, Sendable {
+        /// A board stays off at least this long before it is switched on again: its supply must discharge.
+        public var offWait: Duration = .seconds(30)
+        /// Between "on" and the first look at a board's FPGAs.
+        public var settle: Duration = .zero
+        /// How often boards whose FPGAs come up wrong are switched on anew.
+        public var fpgaAttempts = 3
+        /// How often a command that gets no answer is tried.
+        public var attempts = 2
+        /// Between two tries.
+        public var retryInterval: Duration = .seconds(15)
+        /// How long boards of a BMP that does not answer are set aside before they are tried again.
+        public var setAside: Duration = .seconds(600)
+        public var commandTimeout: Duration = .seconds(2)
+        /// Power-on answers only when the FPGAs are loaded.
+        public var powerOnTimeout: Duration = .seconds(10)
+
+        public init() {}
+    }
+
+    public struct Lockout: Hashable, Sendable {
+        /// So many wrong passwords in a row lock the account.
+        public var failures = 3
+        public var duration: Duration = .seconds(86400)
+
+        public init() {}
+    }
+
+    /// The address to listen on.
+    public var host: String
+    /// 0: any free port; which one it is, the service says when it is ready.
+    public var port: Int
+    /// Begins and ends with a slash.
+    public var basePath: String
+    /// nil: plain HTTP, for use behind a reverse proxy that adds TLS.
+    public var tls: TLS?
+    /// The SQLite file; made when it is not there.
+    public var databasePath: String
+    /// Machines that are to exist. One that the database has already is left as it is there.
+    public var machines: [MachineDefinition]
+    public var users: [User]
+    /// Whether jobs have a websocket proxy.
+    public var proxyEnabled: Bool
+    public var timings: Timings
+    public var power: Power
+    public var lockout: Lockout
+    /// The longest body of a request, in bytes: what can be written to a board's memory at once.
+    public var maximumBody: Int
+    /// nil: there is no emergency stop.
+    public var emergencyStopCode: String?
+    /// How dear a password is to guess, and to check: scrypt's N, a power of 2.
+    package var passwordRounds = PasswordHash.defaultRounds
+
+    public init(
+        host: String = "127.0.0.1", port: Int = 8080, basePath: String = "/spalloc/", tls: TLS? = nil, databasePath: String,
+        machines: [MachineDefinition] = [], users: [User] = [], proxyEnabled: Bool = true, timings: Timings = Timings(),
+        power: Power = Power(), lockout: Lockout = Lockout(), maximumBody: Int = 256 * 1024 * 1024,
+        emergencyStopCode: String? = nil
+    ) {
+        self.host = host
+        self.port = port
+        self.basePath = basePath
+        self.tls = tls
+        self.databasePath = databasePath
+        self.machines = machines
+        self.users = users
+        self.proxyEnabled = proxyEnabled
+        self.timings = timings
+        self.power = power
+        self.lockout = lockout
+        self.maximumBody = maximumBody
+        self.emergencyStopCode = emergencyStopCode
+    }
+
+    /// - Throws: ``SpallocServerError`` that names the first setting that is out of range.
+    package func validate() throws(SpallocServerError) {
+        func require(_ condition: Bool, _ message: String) throws(SpallocServerError) {
+            guard condition else { throw SpallocServerError(.configuration, message) }
+        }
+        try require((0...65535).contains(self.port), "port \(self.port) is not in 0...65535")
+        try require(
+            self.basePath.hasPrefix("/") && self.basePath.hasSuffix("/") && !self.basePath.contains("//"),
+            "base path \"\(self.basePath)\" does not begin and end with a single \"/\"")
+        try require(!self.databasePath.isEmpty, "no database path")
+        try require(
+            self.timings.minimumKeepalive > .zero && self.timings.minimumKeepalive <= self.timings.maximumKeepalive,
+            "the minimum keepalive is not between 0 and the maximum")
+        try require(
+            self.timings.sessionIdle > self.timings.maximumKeepalive,
+            "the session idle time does not exceed the maximum keepalive")
+        try require(self.power.fpgaAttempts > 0 && self.power.attempts > 0, "power attempts must be at least 1")
+        try require(self.lockout.failures > 0, "the number of failures that lock an account must be at least 1")
+        for user in self.users {
+            try require(!user.name.allSatisfy(\.isWhitespace), "a user has no name")
+            try require(!user.password.isEmpty, "user \"\(user.name)\" has no password")
+        }
+        let names = self.users.map(\.name)
+        try require(Set(names).count == names.count, "two users have the same name")
+        try MachineDefinition.validate(self.machines)
+    }
+}

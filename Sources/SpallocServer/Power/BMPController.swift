@@ -1,0 +1,35 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// What the service asks of the BMP of one frame.
+package protocol BMPController: Sendable {
+    /// Switches boards, all with one command. Returns when the BMP says it is done.
+    func setPower(slots: [Int], on: Bool) async throws(BMPError)
+    /// The FLAG register of one of a board's FPGAs: the low two bits are its number if it is configured.
+    func readFPGAFlag(slot: Int, fpga: Int) async throws(BMPError) -> UInt32
+    /// Stops, or lets go, one of an FPGA's two inter-board links.
+    func setLinkStop(slot: Int, fpga: Int, bank: Int, stop: Bool) async throws(BMPError)
+    func close() async
+}
+
+/// Why a BMP did not do what it was asked.
+package enum BMPError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// No answer, or the command did not get through. Another try may help.
+    case unreachable(String)
+    /// The BMP answered: no.
+    case refused(String)
+    /// The service is stopping.
+    case cancelled
+
+    package var description: String {
+        switch self {
+        case .unreachable(let detail): "the BMP does not answer: \(detail)"
+        case .refused(let detail): "the BMP refuses: \(detail)"
+        case .cancelled: "cancelled"
+        }
+    }
+}
+
+/// Makes the controller of a BMP. It does not talk to it yet.
+package typealias BMPControllerFactory = @Sendable (MachineCatalogue.BMP) async throws -> any BMPController

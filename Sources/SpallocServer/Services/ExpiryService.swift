@@ -1,0 +1,44 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Logging
+import ServiceLifecycle
+
+/// Does what time alone brings about: ends jobs that nobody keeps alive, puts boards back that were set aside, forgets sessions.
+package struct ExpiryService: Service {
+    let core: ServiceCore
+    /// Sees to sessions that nobody used.
+    let forgetSessions: @Sendable () async throws -> Void
+
+    package func run() async throws {
+        await withGracefulShutdownHandler {
+            var limit: Duration
+            repeat {
+                limit = .seconds(30)
+                do {
+                    let now = self.core.clock()
+                    let expired = try await self.core.store.expire(now: now)
+                    if !expired.changes.isEmpty {
+                        self.core.publish(expired.changes)
+                        self.core.powerNudge.signal()
+                    }
+                    let retried = try await self.core.store.retryBoards(now: now)
+                    if retried.returned > 0 {
+                        self.core.allocatorNudge.signal()
+                        for machine in self.core.store.catalogue.machines { self.core.changes.publish(machine: machine.name) }
+                    }
+                    try await self.forgetSessions()
+                    // A keepalive only moves a deadline away: at worst this looks too early.
+                    for next in [expired.next, retried.next] {
+                        if let next { limit = min(limit, max(.milliseconds(10), next - now + .milliseconds(1))) }
+                    }
+                } catch {
+                    self.core.logger.error("expiry failed", metadata: ["error": "\(error)"])
+                }
+            } while await self.core.expiryNudge.wait(limit)
+        } onGracefulShutdown: {
+            self.core.expiryNudge.end()
+        }
+    }
+}

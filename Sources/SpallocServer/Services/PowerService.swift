@@ -1,0 +1,70 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Logging
+import NIOConcurrencyHelpers
+import ServiceLifecycle
+import SpallocAPI
+
+/// Carries out the power commands of the store, with one worker per BMP. Workers are made when there is work, so a new machine needs no
+/// restart.
+package struct PowerService: Service {
+    let core: ServiceCore
+    let factory: BMPControllerFactory
+
+    package func run() async throws {
+        let nudges = NIOLockedValueBox<[Int64: Nudge]>([:])
+        await withGracefulShutdownHandler {
+            await withTaskCancellationHandler {
+                await withDiscardingTaskGroup { group in
+                    repeat {
+                        let waiting: [Int64]
+                        do {
+                            waiting = try await self.core.store.bmpsWithPowerTasks()
+                        } catch {
+                            self.core.logger.error("cannot read the power work", metadata: ["error": "\(error)"])
+                            continue
+                        }
+                        for id in waiting {
+                            let known = nudges.withLockedValue { $0[id] }
+                            if let known {
+                                known.signal()
+                                continue
+                            }
+                            guard let bmp = self.core.store.catalogue.bmps.first(where: { $0.id == id }) else { continue }
+                            let nudge = Nudge()
+                            nudges.withLockedValue { $0[id] = nudge }
+                            let worker = self.worker(for: bmp, nudge: nudge)
+                            group.addTask { await worker.run() }
+                        }
+                        // The limit is a safety net: every change that makes work also nudges.
+                    } while await self.core.powerNudge.wait(.seconds(30))
+                    for nudge in nudges.withLockedValue({ Array($0.values) }) { nudge.end() }
+                }
+            } onCancel: {
+                self.core.powerNudge.end()
+            }
+        } onGracefulShutdown: {
+            self.core.powerNudge.end()
+        }
+    }
+
+    private func worker(for bmp: MachineCatalogue.BMP, nudge: Nudge) -> BMPWorker {
+        var logger = self.core.logger
+        logger[metadataKey: "bmp"] = "\(bmp.address):\(bmp.port)"
+        logger[metadataKey: "machine"] = "\(bmp.machine)"
+        let core = self.core
+        return BMPWorker(
+            bmp: bmp, store: core.store, factory: self.factory, power: core.configuration.power, nudge: nudge,
+            clock: core.clock,
+            logger: logger
+        ) { changes, freed in
+            core.publish(changes)
+            // Requeued or destroyed jobs have left commands for other frames.
+            if changes.contains(where: { $0.state == .queued || $0.state == .destroyed }) { core.powerNudge.signal() }
+            if freed || changes.contains(where: { $0.state == .queued }) { core.allocatorNudge.signal() }
+            core.changes.publish(machine: bmp.machine)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Logging
+import NIOConcurrencyHelpers
+
+/// What the services and the HTTP side share: the store, the hub, and who is to be woken.
+package final class ServiceCore: Sendable {
+    package let configuration: SpallocServerConfiguration
+    package let store: Store
+    package let changes: JobChanges
+    package let clock: WallClock
+    package let logger: Logger
+    package let allocatorNudge = Nudge()
+    package let powerNudge = Nudge()
+    package let expiryNudge = Nudge()
+    /// Told of every change of a job: how the proxy learns that a job has ended.
+    private let observers = NIOLockedValueBox<[@Sendable (JobChange) -> Void]>([])
+    /// After the emergency stop no job is created.
+    private let stopped = NIOLockedValueBox(false)
+
+    package init(
+        configuration: SpallocServerConfiguration, store: Store, clock: @escaping WallClock = SystemClock.now, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.store = store
+        self.changes = JobChanges()
+        self.clock = clock
+        self.logger = logger
+    }
+
+    package func observe(_ observer: @escaping @Sendable (JobChange) -> Void) {
+        self.observers.withLockedValue { $0.append(observer) }
+    }
+
+    /// To be called after the transaction that made the changes.
+    package func publish(_ changes: [JobChange]) {
+        guard !changes.isEmpty else { return }
+        self.changes.publish(changes)
+        let observers = self.observers.withLockedValue { $0 }
+        for change in changes {
+            self.logger.debug("job changed", metadata: ["job": "\(change.job)", "state": "\(change.state)"])
+            for observer in observers { observer(change) }
+        }
+    }
+
+    package var isStopped: Bool {
+        get { self.stopped.withLockedValue { $0 } }
+        set { self.stopped.withLockedValue { $0 = newValue } }
+    }
+}

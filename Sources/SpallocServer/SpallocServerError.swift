@@ -1,0 +1,30 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+/// Why the service could not be started, or went down.
+public struct SpallocServerError: Error, Hashable, Sendable, CustomStringConvertible {
+    public enum Code: Hashable, Sendable {
+        /// A setting is missing, unknown or out of range.
+        case configuration
+        /// A machine definition is wrong.
+        case machineDefinition
+        /// The address cannot be listened on: in use, or not this computer's.
+        case cannotListen
+        /// The certificate or its key cannot be used.
+        case tls
+        /// The database cannot be opened or is not ours.
+        case database
+    }
+
+    public var code: Code
+    /// What is wrong, with the name of the file, key or machine.
+    public var message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { self.message }
+}

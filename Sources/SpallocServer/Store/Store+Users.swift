@@ -1,0 +1,151 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import GRDB
+import SpallocAPI
+
+/// A user as the store has it.
+package struct UserRecord: Hashable, Sendable {
+    package var id: Int64
+    package var name: String
+    package var trustLevel: TrustLevel
+    package var enabled: Bool
+    package var failures: Int
+    package var lockedUntil: Timestamp?
+    package var lastSuccess: Timestamp?
+    package var lastFailure: Timestamp?
+    package var hasPassword: Bool
+
+    init(row: Row) {
+        self.id = row["id"]
+        self.name = row["name"]
+        self.trustLevel = TrustLevel(rawValue: row["trust"]) ?? .basic
+        self.enabled = row["enabled"]
+        self.failures = row["failures"]
+        self.lockedUntil = (row["locked_until"] as Int64?).map(Timestamp.init(milliseconds:))
+        self.lastSuccess = (row["last_success"] as Int64?).map(Timestamp.init(milliseconds:))
+        self.lastFailure = (row["last_failure"] as Int64?).map(Timestamp.init(milliseconds:))
+        self.hasPassword = (row["password"] as String?) != nil
+    }
+}
+
+/// A session that was logged in to.
+package struct SessionRecord: Hashable, Sendable {
+    package var user: UserRecord
+    package var csrf: String
+    package var usedAt: Timestamp
+}
+
+extension Store {
+    package func user(named name: String) async throws -> (user: UserRecord, password: PasswordHash?)? {
+        try await self.pool.read { db in
+            try db.row("SELECT * FROM user WHERE name = ?", [name]).map { row in
+                (UserRecord(row: row), (row["password"] as String?).flatMap(PasswordHash.init))
+            }
+        }
+    }
+
+    package func user(id: Int64) async throws -> UserRecord? {
+        try await self.pool.read { db in try db.row("SELECT * FROM user WHERE id = ?", [id]).map(UserRecord.init(row:)) }
+    }
+
+    package func users() async throws -> [UserRecord] {
+        try await self.pool.read { db in try db.rows("SELECT * FROM user ORDER BY name").map(UserRecord.init(row:)) }
+    }
+
+    /// Makes a user, or gives one another password or trust. All of the user's sessions end if the user existed.
+    @discardableResult
+    package func setUser(name: String, password: PasswordHash?, trustLevel: TrustLevel) async throws -> UserRecord? {
+        try await self.pool.write { db in
+            try db.run(
+                """
+                INSERT INTO user (name, password, trust) VALUES (?, ?, ?)
+                ON CONFLICT (name) DO UPDATE SET password = excluded.password, trust = excluded.trust, failures = 0, locked_until = NULL
+                """, [name, password?.description, trustLevel.rawValue])
+            try db.run("DELETE FROM session WHERE user_id = (SELECT id FROM user WHERE name = ?)", [name])
+            return try db.row("SELECT * FROM user WHERE name = ?", [name]).map(UserRecord.init(row:))
+        }
+    }
+
+    /// Sees that a configured user is as configured; a password that has not changed is not hashed again, nor do sessions end.
+    package func ensureUser(_ user: SpallocServerConfiguration.User, rounds: Int = PasswordHash.defaultRounds) async throws {
+        if let (known, hash) = try await self.user(named: user.name), let hash, known.trustLevel == user.trustLevel,
+            try await hash.matches(user.password)
+        {
+            return
+        }
+        try await self.setUser(
+            name: user.name, password: try await .make(user.password, rounds: rounds), trustLevel: user.trustLevel)
+    }
+
+    package func recordLogin(user: Int64, succeeded: Bool, lockout: SpallocServerConfiguration.Lockout, now: Timestamp)
+        async throws
+    {
+        try await self.pool.write { db in
+            if succeeded {
+                try db.run(
+                    "UPDATE user SET failures = 0, locked_until = NULL, last_success = ? WHERE id = ?",
+                    [now.milliseconds, user])
+            } else {
+                // In SQL all right-hand sides see the old values.
+                try db.run(
+                    """
+                    UPDATE user SET failures = failures + 1, last_failure = ?,
+                    locked_until = CASE WHEN failures + 1 >= ? THEN ? ELSE locked_until END WHERE id = ?
+                    """, [now.milliseconds, lockout.failures, (now + lockout.duration).milliseconds, user])
+            }
+        }
+    }
+
+    package func setEnabled(_ enabled: Bool, user: Int64) async throws {
+        try await self.pool.write { db in
+            try db.run("UPDATE user SET enabled = ? WHERE id = ?", [enabled, user])
+            if !enabled { try db.run("DELETE FROM session WHERE user_id = ?", [user]) }
+        }
+    }
+
+    package func unlock(user: Int64) async throws {
+        try await self.pool.write { db in
+            try db.run("UPDATE user SET failures = 0, locked_until = NULL WHERE id = ?", [user])
+        }
+    }
+
+    // MARK: - Sessions
+
+    package func addSession(id: String, user: Int64, csrf: String, now: Timestamp) async throws {
+        try await self.pool.write { db in
+            try db.run(
+                "INSERT INTO session (id, user_id, csrf, created_at, used_at) VALUES (?, ?, ?, ?, ?)",
+                [id, user, csrf, now.milliseconds, now.milliseconds])
+        }
+    }
+
+    package func session(id: String) async throws -> SessionRecord? {
+        try await self.pool.read { db in
+            try db.row(
+                "SELECT user.*, session.csrf, session.used_at FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?",
+                [id]
+            ).map { row in
+                SessionRecord(
+                    user: UserRecord(row: row), csrf: row["csrf"], usedAt: Timestamp(milliseconds: row["used_at"]))
+            }
+        }
+    }
+
+    package func touchSession(id: String, now: Timestamp) async throws {
+        try await self.pool.write { db in
+            try db.run("UPDATE session SET used_at = ? WHERE id = ?", [now.milliseconds, id])
+        }
+    }
+
+    package func removeSession(id: String) async throws {
+        try await self.pool.write { db in try db.run("DELETE FROM session WHERE id = ?", [id]) }
+    }
+
+    package func removeSessions(unusedSince: Timestamp) async throws {
+        try await self.pool.write { db in
+            try db.run("DELETE FROM session WHERE used_at < ?", [unusedSince.milliseconds])
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import SpiNNakerWire
+
+/// A range of memory cut into pieces of at most 256 bytes, from its start, as SpiNNMan cuts it.
+package struct MemoryPieces: Sendable {
+    package let address: UInt32
+    package let count: Int
+    /// Offset of the next piece.
+    @usableFromInline package internal(set) var offset = 0
+
+    /// nil when the range is negative or goes beyond 4 GiB.
+    @inlinable
+    package init?(address: UInt32, count: Int) {
+        guard count >= 0, count <= 1 << 32, Int(address) + count <= 1 << 32 else { return nil }
+        self.address = address
+        self.count = count
+    }
+
+    @inlinable
+    package var hasMore: Bool { self.offset < self.count }
+
+    @inlinable
+    package mutating func next() -> Piece? {
+        guard self.hasMore else { return nil }
+        let piece = Piece(
+            address: self.address &+ UInt32(truncatingIfNeeded: self.offset), offset: self.offset,
+            size: min(SCP.maximumData, self.count - self.offset))
+        self.offset += piece.size
+        return piece
+    }
+
+    /// The piece at an offset that ``next()`` has given out.
+    @inlinable
+    package func piece(at offset: Int) -> Piece {
+        Piece(
+            address: self.address &+ UInt32(truncatingIfNeeded: offset), offset: offset,
+            size: min(SCP.maximumData, self.count - offset))
+    }
+
+    package struct Piece: Hashable, Sendable {
+        package var address: UInt32
+        package var offset: Int
+        package var size: Int
+        @inlinable
+        package init(address: UInt32, offset: Int, size: Int) {
+            self.address = address
+            self.offset = offset
+            self.size = size
+        }
+    }
+}

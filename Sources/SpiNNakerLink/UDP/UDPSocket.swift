@@ -1,0 +1,50 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import NIOCore
+import NIOPosix
+import SpiNNakerMachine
+
+/// What every UDP socket of ours is set to.
+enum UDPSocket {
+    /// Datagrams read by one system call.
+    static let datagramsPerRead = 16
+    /// NIO cuts one buffer into ``datagramsPerRead`` pieces and a longer datagram is cut off without a word. SpiNNaker's
+    /// longest is 1042 bytes (boot).
+    static let bytesPerDatagram = 2048
+    /// The kernel's receive buffer: a full window of many boards. What the kernel does not grant is no error.
+    static let receiveBufferSize = 1 << 20
+
+    static func bootstrap(on eventLoop: any EventLoop) -> DatagramBootstrap {
+        DatagramBootstrap(group: eventLoop)
+            .channelOption(.datagramVectorReadMessageCount, value: UDPSocket.datagramsPerRead)
+            .channelOption(
+                .recvAllocator,
+                value: FixedSizeRecvByteBufferAllocator(capacity: UDPSocket.datagramsPerRead * UDPSocket.bytesPerDatagram)
+            )
+            .channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(UDPSocket.receiveBufferSize))
+    }
+}
+
+extension IPv4Address {
+    /// Whether it is in 127.0.0.0/8.
+    package var isLoopback: Bool { self.value >> 24 == 127 }
+
+    package func socketAddress(port: Int) throws -> SocketAddress {
+        try SocketAddress(ipAddress: self.description, port: port)
+    }
+}
+
+extension SocketAddress {
+    /// nil unless it is of IPv4.
+    package var ipv4: SpiNNakerMachine.IPv4Address? {
+        guard self.protocol == .inet else { return nil }
+        // `sockaddr_in`, on Linux as on Darwin: two bytes of family (and length), the port, then the address, big-endian.
+        return self.withSockAddr { pointer, size in
+            guard size >= 8 else { return nil }
+            let raw = UnsafeRawPointer(pointer).loadUnaligned(fromByteOffset: 4, as: UInt32.self)
+            return .init(value: UInt32(bigEndian: raw))
+        }
+    }
+}
