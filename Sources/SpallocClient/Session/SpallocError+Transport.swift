@@ -4,6 +4,7 @@
 
 import AsyncHTTPClient
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
@@ -71,6 +72,8 @@ extension SpallocError {
             return make(.hostNotFound, "the host \(call.url.host) is unknown (no address found)")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             return .tls(error, peer: peer, url: call.url)
+        case HTTPParserError.invalidEOFState:
+            return make(.connectionClosed, "\(peer) closed the connection before its answer was complete")
         case is ResponseAccumulator.ResponseTooBigError:
             return make(.unexpectedResponse, "\(peer) sent more than a Spalloc service would")
         default:

@@ -18,7 +18,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     public let linkDescription: String
     package let peer: SocketAddress
     /// Of the socket. The port is that from which requests come; the address may be 0.0.0.0.
-    package let localAddress: SocketAddress?
+    package var localAddress: SocketAddress? { self.channel.localAddress }
 
     private let channel: any Channel
     private let handler: UDPLinkHandler
@@ -26,7 +26,12 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     /// Opens a socket that sends to `port` of `address`, and hears only from there.
     ///
     /// - Throws: what the system says, when it refuses a socket or a port.
-    public static func connect(to address: IPv4Address, port: Int, on eventLoop: any EventLoop) async throws -> UDPLink {
+    ///
+    /// - Parameter eventLoop: nil: one of the process's own (`MultiThreadedEventLoopGroup.singleton`).
+    public static func connect(
+        to address: IPv4Address, port: Int, on eventLoop: (any EventLoop)? = nil
+    ) async throws -> UDPLink {
+        let eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         let peer = try address.socketAddress(port: port)
         let local = try (address.isLoopback ? IPv4Address.loopback : .any).socketAddress(port: 0)
         return try await UDPSocket.bootstrap(on: eventLoop).bind(to: local) { channel in
@@ -38,13 +43,23 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
         }
     }
 
+    /// The first IPv4 address of a host name; a dotted quad is taken as it is.
+    public static func resolve(_ host: String) async throws -> IPv4Address {
+        if let address = IPv4Address(host) { return address }
+        // Asking the system's resolver blocks, so it is done on a thread that may.
+        let address = try await NIOThreadPool.singleton.runIfActive {
+            try SocketAddress.makeAddressResolvingHost(host, port: 0).ipv4
+        }
+        guard let address else { throw UnresolvedHost(host: host) }
+        return address
+    }
+
     private init(channel: any Channel, handler: UDPLinkHandler, peer: SocketAddress, description: String) {
         self.channel = channel
         self.eventLoop = channel.eventLoop
         self.handler = handler
         self.peer = peer
         self.linkDescription = description
-        self.localAddress = channel.localAddress
     }
 
     public func setReceiver(_ receiver: (any DatagramReceiver)?) {
@@ -65,6 +80,12 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     public func close() {
         self.channel.close(promise: nil)
     }
+}
+
+/// A name that has no IPv4 address.
+public struct UnresolvedHost: Error, Hashable, CustomStringConvertible {
+    public let host: String
+    public var description: String { "\(self.host) has no IPv4 address" }
 }
 
 /// The channel's end of a ``UDPLink``.

@@ -48,15 +48,17 @@ public final class UDPListener: Sendable {
         let (stream, continuation) = AsyncStream.makeStream(of: Datagram.self, bufferingPolicy: .bufferingOldest(bufferSize))
         let dropCount = NIOLockedValueBox(0)
         let local = try address.socketAddress(port: port)
-        return try await UDPSocket.bootstrap(on: eventLoop).bind(to: local) { channel in
+        let channel = try await UDPSocket.bootstrap(on: eventLoop).bind(to: local) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
                     ListenerHandler(continuation: continuation, dropCount: dropCount))
-                return UDPListener(
-                    channel: channel, address: address, port: channel.localAddress?.port ?? port, datagrams: stream,
-                    dropCount: dropCount)
+                return channel
             }
         }
+        // Only now is the port known that 0 stood for.
+        return UDPListener(
+            channel: channel, address: address, port: channel.localAddress?.port ?? port, datagrams: stream,
+            dropCount: dropCount)
     }
 
     private init(

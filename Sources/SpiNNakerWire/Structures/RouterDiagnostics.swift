@@ -24,7 +24,7 @@ public enum RouterRegister {
     public static let filters: UInt32 = 0x200
     public static let counters: UInt32 = 0x300
 
-    public static func address(_ register: UInt32) -> UInt32 { MemoryMap.router + register }
+    public static func address(_ register: UInt32) -> UInt32 { MemoryMap.router &+ register }
     public static func filter(_ position: UInt8) -> UInt32 { MemoryMap.router + self.filters + 4 * UInt32(position & 15) }
     public static func counter(_ position: UInt8) -> UInt32 { MemoryMap.router + self.counters + 4 * UInt32(position & 15) }
     /// Where 0xFFFFFFFF clears and enables all counters: the unbuffered alias.

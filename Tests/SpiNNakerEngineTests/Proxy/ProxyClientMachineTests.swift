@@ -116,7 +116,9 @@ import Testing
         _ = machine.received(self.frame(.opened(correlation: 0, channel: 7)), now: self.t0)
         _ = machine.close(id, token: 2, now: self.t0)
         #expect(
-            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == ["failed - 2 job 7: CLOSE of channel 7: no answer in time"])
+            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == [
+                "failed - 2 job 7: CLOSE of channel 7: no answer in time"
+            ])
     }
 
     @Test func anOpenGivenUpIsAbandonedAndItsChannelClosed() {
@@ -201,7 +203,9 @@ import Testing
         _ = machine.open("a", target: self.scp, token: 1, now: self.t0)
         #expect(machine.nextDeadline == self.t0 + .seconds(10))
         #expect(
-            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == ["failed a 1 job 7: OPEN of (8, 4):17893: no answer in time"]
+            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == [
+                "failed a 1 job 7: OPEN of (8, 4):17893: no answer in time"
+            ]
         )
     }
 

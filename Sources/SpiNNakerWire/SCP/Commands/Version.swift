@@ -94,12 +94,17 @@ public struct VersionInfo: SCPResponse {
         }
     }
 
+    /// 100 · major + minor, never 0xFFFF: that says that the version is in the text.
+    private var oldNumber: UInt16 {
+        UInt16(min(max(0, min(self.version.major, 655)) * 100 + max(0, min(self.version.minor, 99)), 0xFFFE))
+    }
+
     public func write(into buffer: inout ByteBuffer) {
         buffer.put(self.virtualCore)
         buffer.put(self.physicalCore)
         buffer.put(self.chip.p2pAddress)
         buffer.put(self.bufferSize)
-        buffer.put(self.isOldStyle ? UInt16(clamping: self.version.major * 100 + self.version.minor) : 0xFFFF)
+        buffer.put(self.isOldStyle ? self.oldNumber : 0xFFFF)
         buffer.put(self.buildDate)
         buffer.writeString("\(self.name)/\(self.hardware)")
         buffer.put(UInt8(0))

@@ -1,0 +1,127 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import NIOCore
+import SpiNNakerMachine
+import SpiNNakerWire
+
+// What a BMP does with a command.
+extension BMPFrame {
+    /// When BC&MP 2.1.2 was built (Unix time), as its version reply says.
+    static let buildDate: UInt32 = 0x5AC0_9B6D
+
+    func execute(_ packet: SCPPacket, on bmp: BMPBoard, sender: HostAddress, now: NIODeadline) {
+        var reply = Reply(to: packet.header, sequence: packet.sequence, capacity: SCP.maximumData)
+        let outcome =
+            switch packet.command {
+            case .version: self.version(of: bmp, &reply)
+            case .bmpPower: self.power(packet, on: bmp, reply, now: now)
+            case .linkRead: self.readFPGA(packet, of: bmp, &reply)
+            case .linkWrite: self.writeFPGA(packet, of: bmp)
+            case .led: self.leds(packet)
+            default: Outcome.refused(.badCommand)
+            }
+        self.finish(reply, outcome, wanted: packet.header.flags, now: now)
+    }
+
+    private func version(of bmp: BMPBoard, _ reply: inout Reply) -> Outcome {
+        VersionInfo(
+            virtualCore: UInt8(truncatingIfNeeded: bmp.slot), physicalCore: BMPBoard.canID(ofSlot: bmp.slot),
+            // Frame, and the code block it runs from.
+            chip: ChipID(x: 0, y: UInt8(truncatingIfNeeded: self.frame)), buildDate: BMPFrame.buildDate, name: "BC&MP",
+            hardware: "Spin5-BMP", version: SoftwareVersion(major: 2, minor: 1, patch: 2)
+        ).write(into: &reply.bytes)
+        return .ok
+    }
+
+    /// Each board of the mask waits `delay` times its own number, and then comes up by itself. The addressed board answers
+    /// when its own sequence is over.
+    private func power(_ packet: SCPPacket, on bmp: BMPBoard, _ reply: Reply, now: NIODeadline) -> Outcome {
+        guard let command = try? SetBoardPower(arguments: packet.arguments, data: packet.data), command.state <= 1 else {
+            return .refused(.badArgument)
+        }
+        let isOn = command.state == 1
+        var answersAt = now
+        for slot in 0..<BMPFrame.slots where command.boards >> UInt32(slot) & 1 == 1 {
+            guard let board = self.board(inSlot: slot) else { continue }
+            let wait = TimeAmount.milliseconds(Int64(command.delay) * Int64(slot))
+            let delay = isOn ? self.fabric.description.powerOnDelay : .zero
+            if slot == bmp.slot { answersAt = now + wait + delay }
+            if wait > .zero {
+                board.life += 1
+                let life = board.life
+                self.fabric.timers.schedule(at: now + wait) { [unowned self] then in
+                    guard board.life == life else { return }
+                    self.fabric.setPower(isOn, board: board, delay: delay, software: self.software, now: then)
+                }
+            } else {
+                self.fabric.setPower(isOn, board: board, delay: delay, software: self.software, now: now)
+            }
+            // LED 1 shows power.
+            if let other = self.bmp(inSlot: slot) { other.leds = isOn ? other.leds | 2 : other.leds & ~2 }
+        }
+        guard answersAt > now else { return .ok }
+        let flags = packet.header.flags
+        self.tags.hold(packet.header.tag, until: answersAt)
+        self.fabric.timers.schedule(at: answersAt) { [unowned self] then in
+            self.finish(reply, .ok, wanted: flags, now: then)
+        }
+        return .deferred
+    }
+
+    private func leds(_ packet: SCPPacket) -> Outcome {
+        for slot in 0..<BMPFrame.slots where packet.arguments.arg2 >> UInt32(slot) & 1 == 1 {
+            guard let bmp = self.bmp(inSlot: slot) else { continue }
+            bmp.leds = LEDs.applied(packet.arguments.arg1, to: bmp.leds, count: 8)
+        }
+        return .ok
+    }
+
+    // MARK: FPGA registers
+
+    private func readFPGA(_ packet: SCPPacket, of bmp: BMPBoard, _ reply: inout Reply) -> Outcome {
+        let (register, size, fpga) = (packet.arguments.arg1, packet.arguments.arg2, packet.arguments.arg3)
+        guard size <= SCP.maximumData, fpga < FPGARegisters.count else { return .refused(.badArgument) }
+        // A board without power has no FPGAs to ask.
+        guard let board = self.board(inSlot: bmp.slot), board.power != .off else { return .silent }
+        for word in 0..<size / 4 {
+            reply.bytes.put(
+                board.fpgas.read(fpga: Int(fpga), address: register &+ 4 * word) {
+                    self.fabric.isPeerUp(ofBoard: board.number, side: $0)
+                })
+        }
+        reply.bytes.writeRepeatingByte(0, count: Int(size % 4))
+        return .ok
+    }
+
+    private func writeFPGA(_ packet: SCPPacket, of bmp: BMPBoard) -> Outcome {
+        let (register, size, fpga) = (packet.arguments.arg1, packet.arguments.arg2, packet.arguments.arg3)
+        guard size <= SCP.maximumData, fpga < FPGARegisters.count else { return .refused(.badArgument) }
+        guard let board = self.board(inSlot: bmp.slot), board.power != .off else { return .silent }
+        var data = packet.data
+        for word in 0..<size / 4 {
+            let value: UInt32 = data.readInteger(endianness: .little) ?? 0
+            board.fpgas.write(fpga: Int(fpga), address: register &+ 4 * word, value: value)
+        }
+        return .ok
+    }
+}
+
+/// CMD_LED, of SC&MP and BMP alike: two bits for each LED.
+package enum LEDs {
+    /// - Parameter actions: bits 2n+1...2n for LED n: 0 leave, 1 invert, 2 off, 3 on.
+    package static func applied(_ actions: UInt32, to lit: UInt8, count: Int) -> UInt8 {
+        var lit = lit
+        for led in 0..<min(count, 8) {
+            let bit = UInt8(1) << UInt8(led)
+            switch actions >> UInt32(2 * led) & 3 {
+            case 1: lit ^= bit
+            case 2: lit &= ~bit
+            case 3: lit |= bit
+            default: break
+            }
+        }
+        return lit
+    }
+}
