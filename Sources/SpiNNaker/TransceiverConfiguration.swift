@@ -5,6 +5,7 @@
 import NIOCore
 import SpiNNakerEngine
 import SpiNNakerLink
+import SpiNNakerWire
 
 /// How a ``Transceiver`` deals with its boards. The defaults are SpiNNMan's, where it has any.
 public struct TransceiverConfiguration: Sendable {
@@ -14,6 +15,8 @@ public struct TransceiverConfiguration: Sendable {
     public var timeout: Duration = .seconds(1)
     /// How often a request is sent again before it fails.
     public var retries: Int = 10
+    /// The pause before a request is sent again to a chip that said "not now".
+    public var retryDelay: Duration = .milliseconds(100)
     /// Whether what can be done twice is sent again as soon as it looks lost, rather than after ``timeout``.
     public var resendsEarly: Bool = true
 
@@ -34,13 +37,28 @@ public struct TransceiverConfiguration: Sendable {
     /// What boards need between power and the first datagram.
     public var powerOnPause: Duration = .seconds(7)
 
+    /// The number of each connection's first request.
+    package var firstSequence: UInt16 = 0
+
     public init() {}
 
     var policy: SCPPolicy {
-        SCPPolicy(timeout: TimeAmount(self.timeout), retries: self.retries, resendsEarly: self.resendsEarly)
+        SCPPolicy(
+            timeout: TimeAmount(self.timeout), retries: self.retries, retryDelay: TimeAmount(self.retryDelay),
+            resendsEarly: self.resendsEarly)
+    }
+
+    /// The policy with another timeout, and a result code that counts as an answer.
+    func policy(timeout: Duration, lastResort: SCPResult) -> SCPPolicy {
+        var policy = self.policy
+        policy.timeout = TimeAmount(timeout)
+        policy.lastResort = lastResort
+        return policy
     }
 
     var connection: SCPConnection.Configuration {
-        SCPConnection.Configuration(window: self.window, policy: self.policy)
+        var connection = SCPConnection.Configuration(window: self.window, policy: self.policy)
+        connection.pipeline.firstSequence = self.firstSequence
+        return connection
     }
 }

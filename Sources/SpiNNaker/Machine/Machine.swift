@@ -114,6 +114,6 @@ public struct Machine: Hashable, Sendable {
     /// The chip at the other end of a working link.
     public func neighbour(of chip: ChipID, over link: Link) -> ChipID? {
         guard let from = self[chip], from.links.contains(link) else { return nil }
-        return self.shape.neighbour(of: chip, over: link)
+        return self.shape.position(over: link, from: chip).chip
     }
 }

@@ -51,8 +51,8 @@ struct Survey {
         var links: Set<Link> = []
         for link in Link.allCases where info.workingLinks >> link.rawValue & 1 == 1 {
             let end = ChipLink(chip: id, link: link)
-            guard let far = self.shape.neighbour(of: id, over: link), let other = self.answers[far] else {
-                // At the edge of the machine SC&MP may well believe in a link: that is no fault.
+            guard let far = self.shape.position(over: link, from: id).chip, let other = self.answers[far] else {
+                // Beyond the edge of the machine there is nothing to miss.
                 if self.shape.neighbour(of: id, over: link) != nil { notes.append(.leadsNowhere(end)) }
                 continue
             }

@@ -28,7 +28,7 @@ public final class InMemoryMachine {
 
     /// A machine of one kind whose boards are on, and, booted, ready at once.
     public convenience init(
-        _ kind: VirtualMachineDescription.Kind, faults: PhysicalFaults = .none, isBooted: Bool = true
+        _ kind: VirtualMachineDescription.Kind, faults: HardwareFaults = .none, isBooted: Bool = true
     ) throws {
         try self.init(VirtualMachineDescription(kind, faults: faults, bootTimeScale: 0, isPoweredAtStart: true))
         if isBooted { self.boot() }

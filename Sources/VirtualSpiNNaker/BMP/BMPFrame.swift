@@ -10,7 +10,7 @@ import SpiNNakerWire
 /// rest on over the backplane. The destination *core* of a message is the number of a board.
 package final class BMPFrame {
     /// Slots are 0...23.
-    package static let slots = MachineTopology.slotsPerFrame
+    package static let slots = BoardWiring.slotsPerFrame
 
     /// Counted through all cabinets.
     package let frame: Int

@@ -7,7 +7,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 
 /// A complete image as the boot ROM has assembled it, in the byte order of the chip's memory.
-package struct BootImage: Hashable, Sendable {
+package struct ROMImage: Hashable, Sendable {
     package var bytes: ByteBuffer
 
     package init(bytes: ByteBuffer) { self.bytes = bytes }
@@ -19,7 +19,7 @@ package struct BootImage: Hashable, Sendable {
     /// What the host patched in; nil when the image is too small to have it.
     package var parameters: ByteBuffer? {
         self.bytes.getSlice(
-            at: self.bytes.readerIndex + BootImage.parametersOffset, length: BootImage.parametersSize)
+            at: self.bytes.readerIndex + ROMImage.parametersOffset, length: ROMImage.parametersSize)
     }
 }
 
@@ -66,7 +66,7 @@ package struct BootROM {
     static let maximumImage = 32 * 1024
 
     /// - Returns: whether the datagram is one of the ROM's protocol at all, and the image, when this one started it.
-    package mutating func receive(_ datagram: ByteBuffer) -> (isValid: Bool, image: BootImage?) {
+    package mutating func receive(_ datagram: ByteBuffer) -> (isValid: Bool, image: ROMImage?) {
         guard let message = try? BootMessage(datagram: datagram), message.version == BootMessage.protocolVersion else {
             return (false, nil)
         }
@@ -85,7 +85,7 @@ package struct BootROM {
                 return (true, nil)
             }
             self.fill = nil
-            return (true, BootImage(bytes: ByteBuffer(bytes: fill.image)))
+            return (true, ROMImage(bytes: ByteBuffer(bytes: fill.image)))
         default:
             return (false, nil)
         }

@@ -12,7 +12,7 @@ import SpiNNakerMachine
 /// through the ``MachineFabric`` that it was made with, and must not keep time or threads of its own.
 package protocol ChipSoftware: AnyObject {
     /// The boot ROM of a board's Ethernet chip has a complete image and leaves.
-    func start(_ image: BootImage, onBoard board: Int, now: NIODeadline)
+    func start(_ image: ROMImage, onBoard board: Int, now: NIODeadline)
     /// Whether a chip has left its boot ROM: then the ROM no longer listens.
     func isRunning(chip: Int) -> Bool
     /// Power or reset has taken everything from the chips of a board.

@@ -9,7 +9,7 @@ import SpiNNakerMachine
 /// SC&MP here, or an emulation of the real image) runs on top of it and of nothing else.
 package final class MachineFabric {
     package let description: VirtualMachineDescription
-    package let topology: MachineTopology
+    package let topology: BoardWiring
     package let boards: [Board]
     package var timers = TimerQueue()
     package var random: SeededGenerator
@@ -24,7 +24,7 @@ package final class MachineFabric {
         guard description.bootTimeScale.isFinite, description.bootTimeScale >= 0, description.bootTimeScale <= 1000 else {
             throw .badBootTimeScale(description.bootTimeScale)
         }
-        let topology = MachineTopology(description.kind)
+        let topology = BoardWiring(description.kind)
         self.description = description
         self.topology = topology
         self.random = SeededGenerator(seed: description.seed)
@@ -35,7 +35,7 @@ package final class MachineFabric {
         try self.install(description.faults)
     }
 
-    private func install(_ faults: PhysicalFaults) throws(VirtualMachineError) {
+    private func install(_ faults: HardwareFaults) throws(VirtualMachineError) {
         for board in faults.deadBoards where self.topology.board(at: board) == nil { throw .unknownBoard(board) }
         for chip in faults.deadChips {
             guard let number = self.chip(chip) else { throw .unknownChip(chip) }

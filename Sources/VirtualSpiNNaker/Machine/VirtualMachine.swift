@@ -79,8 +79,8 @@ public final class VirtualMachine {
     public var bmpPlaces: [BMPPlace] {
         (0..<self.fabric.topology.frameCount).map { number in
             BMPPlace(
-                number: number, cabinet: number / MachineTopology.framesPerCabinet,
-                frame: number % MachineTopology.framesPerCabinet,
+                number: number, cabinet: number / BoardWiring.framesPerCabinet,
+                frame: number % BoardWiring.framesPerCabinet,
                 address: self.fabric.topology.address(ofFrame: number, base: self.description.base))
         }
     }

@@ -25,7 +25,7 @@ public struct VirtualMachineDescription: Hashable, Sendable {
     }
 
     public var kind: Kind
-    public var faults: PhysicalFaults
+    public var faults: HardwareFaults
     /// The time SC&MP takes from the last boot datagram until it is ready, as a multiple of the real one: 1 is real
     /// (about 4.4 s for one SpiNN-5), 0 is at once.
     public var bootTimeScale: Double
@@ -45,7 +45,7 @@ public struct VirtualMachineDescription: Hashable, Sendable {
     public var seed: UInt64
 
     public init(
-        _ kind: Kind, faults: PhysicalFaults = .none, bootTimeScale: Double = 1, powerOnDelay: TimeAmount = .milliseconds(100),
+        _ kind: Kind, faults: HardwareFaults = .none, bootTimeScale: Double = 1, powerOnDelay: TimeAmount = .milliseconds(100),
         isPoweredAtStart: Bool = false, addressFaults: AddressFaults = .lenient, base: UInt8 = 1, seed: UInt64 = 1
     ) {
         self.kind = kind

@@ -10,7 +10,7 @@ package struct BootParameters: Hashable, Sendable {
     /// As patched; the fields that SC&MP replaces by its own are in here too.
     package let bytes: ByteBuffer
 
-    package init(image: BootImage, shape: BoardShape) {
+    package init(image: ROMImage, shape: BoardShape) {
         // An image of our own (a demo's, a test's) may have no patch area, or an empty one.
         if let patch = image.parameters, patch.readableBytesView.contains(where: { $0 != 0 }) {
             self.bytes = patch
@@ -21,27 +21,27 @@ package struct BootParameters: Hashable, Sendable {
 
     /// What SpiNNMan patches.
     static func standard(shape: BoardShape) -> ByteBuffer {
-        var bytes = ByteBuffer(repeating: 0, count: BootImage.parametersSize)
+        var bytes = ByteBuffer(repeating: 0, count: ROMImage.parametersSize)
         func set<T: FixedWidthInteger>(_ offset: Int, _ value: T) { bytes.setInteger(value, at: offset, endianness: .little) }
-        set(SV.hardwareVersion, UInt8(shape == .spinn3 ? 3 : 5))
-        set(SV.p2pRepeats, UInt8(4))
-        set(SV.p2pSequence, UInt8(4))
-        set(SV.clockDivisors, UInt8(0x33))
-        set(SV.cpuClock, UInt16(200))
-        set(SV.memoryClock, UInt16(130))
-        set(SV.forward, UInt8(0x3F))
-        set(SV.peekTime, UInt8(200))
-        set(SV.ledPeriod, UInt8(1))
-        set(SV.netInitWait, UInt8(50))
-        set(SV.led0, UInt32(shape == .spinn3 ? 0x502 : 1))
-        set(SV.isRoot, UInt8(1))
-        set(SV.bufferCount, UInt8(7))
-        set(SV.bootDelay, UInt8(20))
-        set(SV.systemRAMHeap, UInt32(1024))
-        set(SV.iobufSize, UInt32(16384))
-        set(SV.sdramBuffers, UInt32(8_388_608))
-        set(SV.systemBufferSize, UInt32(32768))
-        set(SV.linkEnable, UInt8(0x3F))
+        set(SVOffset.hardwareVersion, UInt8(shape == .spinn3 ? 3 : 5))
+        set(SVOffset.p2pRepeats, UInt8(4))
+        set(SVOffset.p2pSequence, UInt8(4))
+        set(SVOffset.clockDivisors, UInt8(0x33))
+        set(SVOffset.cpuClock, UInt16(200))
+        set(SVOffset.memoryClock, UInt16(130))
+        set(SVOffset.forward, UInt8(0x3F))
+        set(SVOffset.peekTime, UInt8(200))
+        set(SVOffset.ledPeriod, UInt8(1))
+        set(SVOffset.netInitWait, UInt8(50))
+        set(SVOffset.led0, UInt32(shape == .spinn3 ? 0x502 : 1))
+        set(SVOffset.isRoot, UInt8(1))
+        set(SVOffset.bufferCount, UInt8(7))
+        set(SVOffset.bootDelay, UInt8(20))
+        set(SVOffset.systemRAMHeap, UInt32(1024))
+        set(SVOffset.iobufSize, UInt32(16384))
+        set(SVOffset.sdramBuffers, UInt32(8_388_608))
+        set(SVOffset.systemBufferSize, UInt32(32768))
+        set(SVOffset.linkEnable, UInt8(0x3F))
         return bytes
     }
 
@@ -49,33 +49,33 @@ package struct BootParameters: Hashable, Sendable {
         self.bytes.getInteger(at: self.bytes.readerIndex + offset, endianness: .little) ?? 0
     }
 
-    package var unixTime: UInt32 { self.value(SV.unixTime) }
-    package var p2pRepeats: UInt8 { self.value(SV.p2pRepeats) }
-    package var netInitWait: UInt8 { self.value(SV.netInitWait) }
-    package var softWatchdog: UInt8 { self.value(SV.softWatchdog) }
-    package var led0: UInt32 { self.value(SV.led0) }
-    package var iobufSize: UInt32 { self.value(SV.iobufSize) }
+    package var unixTime: UInt32 { self.value(SVOffset.unixTime) }
+    package var p2pRepeats: UInt8 { self.value(SVOffset.p2pRepeats) }
+    package var netInitWait: UInt8 { self.value(SVOffset.netInitWait) }
+    package var softWatchdog: UInt8 { self.value(SVOffset.softWatchdog) }
+    package var led0: UInt32 { self.value(SVOffset.led0) }
+    package var iobufSize: UInt32 { self.value(SVOffset.iobufSize) }
 
     /// Message buffers in shared memory.
-    package var bufferCount: UInt32 { UInt32(self.value(SV.bufferCount, UInt8.self)) }
+    package var bufferCount: UInt32 { UInt32(self.value(SVOffset.bufferCount, UInt8.self)) }
 
     // The layout of memory. A patch that would leave no room for SC&MP's own tables is replaced by the usual figures: on
     // silicon such an image does not come up at all.
 
     /// Bytes at the top of SDRAM that are SC&MP's.
     private var systemBytes: UInt32 {
-        let bytes: UInt32 = self.value(SV.sdramBuffers)
+        let bytes: UInt32 = self.value(SVOffset.sdramBuffers)
         return bytes >= 2 << 20 && bytes <= 64 << 20 && bytes % 4096 == 0 ? bytes : 8_388_608
     }
     private var buffersBytes: UInt32 {
-        let words: UInt32 = self.value(SV.systemBufferSize)
+        let words: UInt32 = self.value(SVOffset.systemBufferSize)
         return words <= 262_144 ? words * 4 * 18 : 32768 * 4 * 18
     }
     /// First byte that belongs to applications; below are the cores' system buffers.
     package var sdramBase: UInt32 { 0x6000_0000 + self.buffersBytes }
     /// Root of the heap of applications.
     package var sdramHeap: UInt32 {
-        let words: UInt32 = self.value(SV.sdramHeap)
+        let words: UInt32 = self.value(SVOffset.sdramHeap)
         let base = self.sdramBase
         return words <= 8 << 20 && base + words * 4 + 4096 < self.sdramSystem ? base + words * 4 : base
     }
@@ -84,7 +84,7 @@ package struct BootParameters: Hashable, Sendable {
     /// Root of SC&MP's own heap.
     package var systemHeap: UInt32 { self.sdramSystem + 262_144 }
     package var systemRAMHeap: UInt32 {
-        let words: UInt32 = self.value(SV.systemRAMHeap)
+        let words: UInt32 = self.value(SVOffset.systemRAMHeap)
         return words <= 5120 ? 0xE500_0100 + words * 4 : 0xE500_1100
     }
 }

@@ -62,7 +62,7 @@ package final class ChipMemory {
         switch window {
         case .sdram(let offset): self.sdram.read(offset, count: count, into: &buffer)
         case .systemRAM(let offset):
-            if offset + count > SV.base { self.refreshClocks(now: now) }
+            if offset + count > SVOffset.base { self.refreshClocks(now: now) }
             self.systemRAM.read(offset, count: count, into: &buffer)
         case .router(let offset): self.router.read(offset, count: count, into: &buffer)
         case .systemController(let offset): self.readSystemController(offset, count: count, into: &buffer)
@@ -155,12 +155,12 @@ package final class ChipMemory {
     /// The running fields of `sv`, brought up to `now`.
     private func refreshClocks(now: NIODeadline) {
         let milliseconds = self.chip.milliseconds(at: now)
-        let base = SV.base
-        self.systemRAM.write32(base + SV.clockMilliseconds, UInt32(truncatingIfNeeded: milliseconds))
-        self.systemRAM.write32(base + SV.clockMilliseconds + 4, UInt32(truncatingIfNeeded: milliseconds >> 32))
-        self.systemRAM.write16(base + SV.timeMilliseconds, UInt16(milliseconds % 1000))
-        self.systemRAM.write32(base + SV.unixTime, self.chip.machine.unixTime(at: now))
-        self.systemRAM.write8(base + SV.netInitPhase, self.chip.machine.schedule.phase(at: now))
-        self.systemRAM.write8(base + SV.isP2PUp, self.chip.machine.isReady(at: now) ? 1 : 0)
+        let base = SVOffset.base
+        self.systemRAM.write32(base + SVOffset.clockMilliseconds, UInt32(truncatingIfNeeded: milliseconds))
+        self.systemRAM.write32(base + SVOffset.clockMilliseconds + 4, UInt32(truncatingIfNeeded: milliseconds >> 32))
+        self.systemRAM.write16(base + SVOffset.timeMilliseconds, UInt16(milliseconds % 1000))
+        self.systemRAM.write32(base + SVOffset.unixTime, self.chip.machine.unixTime(at: now))
+        self.systemRAM.write8(base + SVOffset.netInitPhase, self.chip.machine.schedule.phase(at: now))
+        self.systemRAM.write8(base + SVOffset.isP2PUp, self.chip.machine.isReady(at: now) ? 1 : 0)
     }
 }

@@ -115,7 +115,7 @@ final class SystemRAMPages: InitialPages {
         let writer = PageWriter(bytes: bytes, base: page * SparseMemory.pageSize)
         let parameters = self.chip.machine.parameters
         Heap.format(
-            writer, root: parameters.systemRAMHeap, end: SV.vcpuAddress, blocks: [parameters.bufferCount * 292],
+            writer, root: parameters.systemRAMHeap, end: SVOffset.vcpuAddress, blocks: [parameters.bufferCount * 292],
             window: 0xE500_0000)
         guard page == 7 else { return }
         for core in 0..<self.chip.cores.count { self.putVCPU(writer, core: core) }
@@ -123,59 +123,59 @@ final class SystemRAMPages: InitialPages {
     }
 
     private func putVCPU(_ writer: PageWriter, core: UInt8) {
-        let at = VCPU.base + VCPU.size * Int(core)
-        writer.put(at + VCPU.physicalCore, self.chip.cores.physical(core) ?? 0xFF)
-        writer.put(at + VCPU.state, core == 0 ? UInt8(7) : UInt8(15))
-        writer.put(at + VCPU.time, self.chip.machine.unixTime(at: self.chip.start))
-        writer.put(at + VCPU.name, text: core == 0 ? "scamp-3" : "sark")
-        writer.put(at + VCPU.softwareVersion, SV.version)
+        let at = VCPUOffset.base + VCPUOffset.size * Int(core)
+        writer.put(at + VCPUOffset.physicalCore, self.chip.cores.physical(core) ?? 0xFF)
+        writer.put(at + VCPUOffset.state, core == 0 ? UInt8(7) : UInt8(15))
+        writer.put(at + VCPUOffset.time, self.chip.machine.unixTime(at: self.chip.start))
+        writer.put(at + VCPUOffset.name, text: core == 0 ? "scamp-3" : "sark")
+        writer.put(at + VCPUOffset.softwareVersion, SVOffset.version)
     }
 
     private func putSV(_ writer: PageWriter, _ parameters: BootParameters) {
-        let base = SV.base
+        let base = SVOffset.base
         let chip = self.chip
         let machine = chip.machine
         let layout = SystemHeapLayout(heap: parameters.systemHeap)
         // What the host has patched, then what SC&MP makes of it.
         for (index, byte) in parameters.bytes.readableBytesView.enumerated() { writer.put(base + index, byte) }
         func put<T: FixedWidthInteger>(_ offset: Int, _ value: T) { writer.put(base + offset, value) }
-        put(SV.p2pAddress, chip.address.p2pAddress)
-        put(SV.p2pDimensions, UInt16(truncatingIfNeeded: machine.width << 8 | machine.height))
-        put(SV.debugAddress, chip.nearestEthernet.p2pAddress)
-        put(SV.ethernetAddress, chip.nearestEthernet.p2pAddress)
-        put(SV.lastNNID, UInt8(0))
-        put(SV.isEthernetUp, UInt8(chip.isEthernetUp ? 1 : 0))
-        put(SV.p2pRoot, machine.rootAddress.p2pAddress)
-        put(SV.random, UInt32(0xA5))
-        put(SV.isRoot, UInt8(chip === machine.root ? 1 : 0))
-        put(SV.syncAlignment, SystemRAMPages.syncAlignment(hops: chip.hops))
-        put(SV.systemRAMHeap, parameters.systemRAMHeap)
-        put(SV.sdramHeap, parameters.sdramHeap)
-        put(SV.sdramBuffers, UInt32(0x6000_0000))
-        put(SV.linkEnable, chip.links)
-        put(SV.messageFreeList, parameters.systemRAMHeap + 24)
-        put(SV.messageCount, UInt16(0))
-        put(SV.messageMaximum, UInt16(0))
+        put(SVOffset.p2pAddress, chip.address.p2pAddress)
+        put(SVOffset.p2pDimensions, UInt16(truncatingIfNeeded: machine.width << 8 | machine.height))
+        put(SVOffset.debugAddress, chip.nearestEthernet.p2pAddress)
+        put(SVOffset.ethernetAddress, chip.nearestEthernet.p2pAddress)
+        put(SVOffset.lastNNID, UInt8(0))
+        put(SVOffset.isEthernetUp, UInt8(chip.isEthernetUp ? 1 : 0))
+        put(SVOffset.p2pRoot, machine.rootAddress.p2pAddress)
+        put(SVOffset.random, UInt32(0xA5))
+        put(SVOffset.isRoot, UInt8(chip === machine.root ? 1 : 0))
+        put(SVOffset.syncAlignment, SystemRAMPages.syncAlignment(hops: chip.hops))
+        put(SVOffset.systemRAMHeap, parameters.systemRAMHeap)
+        put(SVOffset.sdramHeap, parameters.sdramHeap)
+        put(SVOffset.sdramBuffers, UInt32(0x6000_0000))
+        put(SVOffset.linkEnable, chip.links)
+        put(SVOffset.messageFreeList, parameters.systemRAMHeap + 24)
+        put(SVOffset.messageCount, UInt16(0))
+        put(SVOffset.messageMaximum, UInt16(0))
         for index in 0..<UInt8(20) {
-            put(SV.physicalToVirtual + Int(index), chip.cores.virtual(index) ?? 0xFF)
-            put(SV.virtualToPhysical + Int(index), chip.cores.physical(index) ?? 0xFF)
+            put(SVOffset.physicalToVirtual + Int(index), chip.cores.virtual(index) ?? 0xFF)
+            put(SVOffset.virtualToPhysical + Int(index), chip.cores.physical(index) ?? 0xFF)
         }
-        put(SV.coreCount, chip.cores.count)
-        put(SV.boardAddress, chip.local.p2pAddress)
-        put(SV.sdramBase, parameters.sdramBase)
-        put(SV.systemRAMBase, UInt32(0xE500_0100))
-        put(SV.sdramSystem, parameters.sdramSystem)
-        put(SV.vcpuBase, SV.vcpuAddress)
-        put(SV.systemHeap, parameters.systemHeap)
-        put(SV.routerCopy, layout.routerCopy)
-        put(SV.hopTable, layout.hopTable)
-        put(SV.allocationTags, layout.allocationTags)
-        put(SV.routerFree, UInt16(1))
-        put(SV.activeP2P, UInt16(clamping: self.routes.entries.count))
-        put(SV.applicationTable, layout.applicationTable)
-        put(SV.messagePool, parameters.systemRAMHeap + 24)
-        put(SV.ipAddress, chip.ip?.wireWord ?? 0)
-        put(SV.softwareVersion, SV.version)
+        put(SVOffset.coreCount, chip.cores.count)
+        put(SVOffset.boardAddress, chip.local.p2pAddress)
+        put(SVOffset.sdramBase, parameters.sdramBase)
+        put(SVOffset.systemRAMBase, UInt32(0xE500_0100))
+        put(SVOffset.sdramSystem, parameters.sdramSystem)
+        put(SVOffset.vcpuBase, SVOffset.vcpuAddress)
+        put(SVOffset.systemHeap, parameters.systemHeap)
+        put(SVOffset.routerCopy, layout.routerCopy)
+        put(SVOffset.hopTable, layout.hopTable)
+        put(SVOffset.allocationTags, layout.allocationTags)
+        put(SVOffset.routerFree, UInt16(1))
+        put(SVOffset.activeP2P, UInt16(clamping: self.routes.entries.count))
+        put(SVOffset.applicationTable, layout.applicationTable)
+        put(SVOffset.messagePool, parameters.systemRAMHeap + 24)
+        put(SVOffset.ipAddress, chip.ip?.wireWord ?? 0)
+        put(SVOffset.softwareVersion, SVOffset.version)
     }
 
     /// Microseconds that a chip waits after a synchronisation beacon, by its distance from the root.

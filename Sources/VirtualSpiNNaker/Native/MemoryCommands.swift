@@ -128,8 +128,8 @@ extension NativeSystem {
 extension NativeChip {
     /// Marks a core as stopped by a run-time error in its VCPU block.
     package func setRunTimeError(_ code: UInt8, core: UInt8) {
-        let block = VCPU.base + VCPU.size * Int(core)
-        self.memory.systemRAM.write8(block + VCPU.rteCode, code)
-        self.memory.systemRAM.write8(block + VCPU.state, CoreState.runTimeException.rawValue)
+        let block = VCPUOffset.base + VCPUOffset.size * Int(core)
+        self.memory.systemRAM.write8(block + VCPUOffset.rteCode, code)
+        self.memory.systemRAM.write8(block + VCPUOffset.state, CoreState.runTimeException.rawValue)
     }
 }

@@ -84,10 +84,10 @@ extension NativeSystem {
 extension NativeChip {
     /// As the core's VCPU block says.
     package func coreState(_ core: UInt8) -> CoreState {
-        guard let memory = self.existingMemory, memory.systemRAM.isTouched(VCPU.base) else {
+        guard let memory = self.existingMemory, memory.systemRAM.isTouched(VCPUOffset.base) else {
             return core == 0 ? .running : (core < self.cores.count ? .idle : .dead)
         }
-        return CoreState(rawValue: memory.systemRAM.read8(VCPU.base + VCPU.size * Int(core) + VCPU.state))
+        return CoreState(rawValue: memory.systemRAM.read8(VCPUOffset.base + VCPUOffset.size * Int(core) + VCPUOffset.state))
     }
 
     var largestFreeSDRAM: UInt32 {
@@ -101,7 +101,7 @@ extension NativeChip {
     var largestFreeSystemRAM: UInt32 {
         let parameters = self.machine.parameters
         guard let memory = self.existingMemory, memory.systemRAM.isTouched(Int(parameters.systemRAMHeap & 0x7FFF)) else {
-            return SV.vcpuAddress - parameters.systemRAMHeap - 40 - parameters.bufferCount * 292
+            return SVOffset.vcpuAddress - parameters.systemRAMHeap - 40 - parameters.bufferCount * 292
         }
         return Heap.largestFree(root: parameters.systemRAMHeap, in: memory)
     }

@@ -23,7 +23,7 @@ package final class NativeSystem: ChipSoftware {
 
     package func isRunning(chip: Int) -> Bool { self.chips[chip] != nil }
 
-    package func start(_ image: BootImage, onBoard board: Int, now: NIODeadline) {
+    package func start(_ image: ROMImage, onBoard board: Int, now: NIODeadline) {
         let topology = self.fabric.topology
         guard let discovery = Discovery(fabric: self.fabric, rootBoard: board, isRunning: self.isRunning(chip:)) else {
             self.fabric.report(.bootFailed(board: board))

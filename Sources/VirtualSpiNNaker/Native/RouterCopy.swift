@@ -53,9 +53,9 @@ package enum RouterCopy {
     private static func set(_ memory: ChipMemory, _ copy: UInt32, _ entry: Int, next: Int, free: Int) {
         memory.write32(copy + 16 * UInt32(entry), UInt32(next & 0xFFFF) | UInt32(free & 0xFFFF) << 16)
     }
-    private static func head(_ memory: ChipMemory) -> Int { Int(memory.systemRAM.read16(SV.base + SV.routerFree)) }
+    private static func head(_ memory: ChipMemory) -> Int { Int(memory.systemRAM.read16(SVOffset.base + SVOffset.routerFree)) }
     private static func setHead(_ memory: ChipMemory, _ entry: Int) {
-        memory.systemRAM.write16(SV.base + SV.routerFree, UInt16(truncatingIfNeeded: entry))
+        memory.systemRAM.write16(SVOffset.base + SVOffset.routerFree, UInt16(truncatingIfNeeded: entry))
     }
 
     /// The free blocks in order. Hosts can scribble over the copy: a list that does not ascend ends there.

@@ -11,8 +11,8 @@ extension NativeSystem {
     /// Hands a message to a core through its mailbox.
     func deliver(_ message: SDPMessage, to core: UInt8, of chip: NativeChip, now: NIODeadline) {
         let buffer = chip.machine.parameters.systemRAMHeap + 24
-        let block = VCPU.base + VCPU.size * Int(core)
-        chip.memory.systemRAM.write32(block + VCPU.mailboxToCore, buffer)
+        let block = VCPUOffset.base + VCPUOffset.size * Int(core)
+        chip.memory.systemRAM.write32(block + VCPUOffset.mailboxToCore, buffer)
         if message.header.destination.port == 0 {
             self.executeOnSARK(message, core: core, of: chip, now: now)
         }
@@ -40,8 +40,8 @@ extension NativeSystem {
         case .deferred, .silent: return
         }
         guard packet.header.flags.contains(.replyWanted) else { return }
-        let block = VCPU.base + VCPU.size * Int(core)
-        chip.memory.systemRAM.write32(block + VCPU.mailboxFromCore, chip.machine.parameters.systemRAMHeap + 24)
+        let block = VCPUOffset.base + VCPUOffset.size * Int(core)
+        chip.memory.systemRAM.write32(block + VCPUOffset.mailboxFromCore, chip.machine.parameters.systemRAMHeap + 24)
         self.send(reply, from: chip, now: now)
     }
 }

@@ -2,6 +2,7 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Foundation
 import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
@@ -395,5 +396,42 @@ private func line(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         #expect(V1Version(0, 4, 0) < .acceptedByAll)
         #expect(V1Version.acceptedByAll < V1Version(2, 0, 0))
         for bad in ["", "x", "1.2.3.4", "1!2!3", "1..2", "-1.0.0", "1!"] { #expect(V1Version(bad) == nil) }
+    }
+}
+
+/// With `make fuzz` among the others; `SPINNAKER_FUZZ` says how many inputs.
+@Suite struct V1FuzzTests {
+    @Test func noLineTraps() throws {
+        let environment = ProcessInfo.processInfo.environment
+        let inputs = environment["SPINNAKER_FUZZ"].flatMap { Int($0) } ?? 20_000
+        var random = SeededRandom(seed: environment["SPINNAKER_FUZZ_SEED"].flatMap { UInt64($0) } ?? 0xF1)
+        let seeds = V1RequestTests.commands.map { Array($0.1.utf8) }
+        let alphabet = Array(#"{}[]",:0123456789.eE+-\untrfals \u00e9"#.utf8)
+        var accepted = 0
+        for _ in 0..<inputs {
+            var bytes = seeds[random.below(seeds.count)]
+            for _ in 0..<random.below(4) {
+                let position = random.below(bytes.count)
+                switch random.below(3) {
+                case 0: bytes[position] = alphabet[random.below(alphabet.count)]
+                case 1: bytes.insert(alphabet[random.below(alphabet.count)], at: position)
+                default: bytes[position] = random.value()
+                }
+            }
+            do throws(V1Error) {
+                let request = try V1Request(line: ByteBuffer(bytes: bytes))
+                // What was read is written so that it is read again.
+                var buffer = ByteBuffer()
+                request.writeLine(into: &buffer)
+                let again = try V1Request(line: buffer)
+                #expect(again == request)
+                accepted += 1
+            } catch {
+                _ = error.closesConnection
+            }
+            _ = try? V1Reply(line: ByteBuffer(bytes: bytes))
+        }
+        #expect(accepted > inputs / 10 && accepted < inputs)
+        print("fuzz: \(inputs) lines of the legacy protocol, \(accepted) were requests")
     }
 }

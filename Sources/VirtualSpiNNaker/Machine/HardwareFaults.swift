@@ -20,7 +20,7 @@ public struct BoardChip: Hashable, Sendable, Comparable, CustomStringConvertible
 }
 
 /// One end of a link between chips. A fault of one end takes the other down with it.
-public struct BoardLink: Hashable, Sendable, CustomStringConvertible {
+public struct BoardChipLink: Hashable, Sendable, CustomStringConvertible {
     public var chip: BoardChip
     public var link: Link
 
@@ -33,17 +33,17 @@ public struct BoardLink: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// What of a machine is broken when it is built.
-public struct PhysicalFaults: Hashable, Sendable {
+public struct HardwareFaults: Hashable, Sendable {
     /// Not in their slots: the BMPs of their frames do not find them, their links are down.
     public var deadBoards: Set<BoardCoordinates>
     public var deadChips: Set<BoardChip>
     /// *Physical* core numbers, 0...17.
     public var deadCores: [BoardChip: Set<UInt8>]
-    public var deadLinks: Set<BoardLink>
+    public var deadLinks: Set<BoardChipLink>
 
     public init(
         deadBoards: Set<BoardCoordinates> = [], deadChips: Set<BoardChip> = [], deadCores: [BoardChip: Set<UInt8>] = [:],
-        deadLinks: Set<BoardLink> = []
+        deadLinks: Set<BoardChipLink> = []
     ) {
         self.deadBoards = deadBoards
         self.deadChips = deadChips
@@ -51,5 +51,5 @@ public struct PhysicalFaults: Hashable, Sendable {
         self.deadLinks = deadLinks
     }
 
-    public static let none = PhysicalFaults()
+    public static let none = HardwareFaults()
 }

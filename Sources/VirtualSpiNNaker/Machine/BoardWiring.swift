@@ -8,7 +8,7 @@ import SpiNNakerMachine
 ///
 /// Boards are numbered 0... by x, y, z; board i hangs in frame `i / 24`, slot `i % 24`; 5 frames make a cabinet. Chip
 /// number: `board · chipsPerBoard + local`, local by x, then y.
-package struct MachineTopology: Sendable {
+package struct BoardWiring: Sendable {
     package static let slotsPerFrame = 24
     package static let framesPerCabinet = 5
 
@@ -61,12 +61,12 @@ package struct MachineTopology: Sendable {
             }
         }
         self.neighbours = neighbours
-        self.wiring = MachineTopology.wire(shape: self.shape, locals: self.locals, numbers: numbers)
+        self.wiring = BoardWiring.wire(shape: self.shape, locals: self.locals, numbers: numbers)
     }
 
     /// The same for every board: the hexagons are all alike, and so are the sides they meet at.
     private static func wire(shape: BoardShape, locals: [ChipID], numbers: [UInt8]) -> [UInt16] {
-        var wiring = [UInt16](repeating: MachineTopology.nothing, count: locals.count * 6)
+        var wiring = [UInt16](repeating: BoardWiring.nothing, count: locals.count * 6)
         // A machine so large that the board in its middle has six different neighbours, none of them itself.
         let sample = TriadGeometry(width: 3, height: 3)
         let middle = BoardCoordinates(1, 1, 0)
@@ -77,7 +77,7 @@ package struct MachineTopology: Sendable {
                 let y = Int(chip.y) + link.delta.dy
                 switch shape {
                 case .spinn3:
-                    guard !MachineTopology.isUnwiredOnSpiNN3(chip, link) else { continue }
+                    guard !BoardWiring.isUnwiredOnSpiNN3(chip, link) else { continue }
                     wiring[number * 6 + Int(link.rawValue)] = UInt16(numbers[(x & 1) * 8 + (y & 1)])
                 case .spinn5:
                     let (board, local) = sample.board(at: ChipPosition(x: ethernet.x + x, y: ethernet.y + y))
@@ -99,7 +99,7 @@ package struct MachineTopology: Sendable {
     }
 
     package var chipCount: Int { self.boards.count * self.chipsPerBoard }
-    package var frameCount: Int { (self.boards.count + MachineTopology.slotsPerFrame - 1) / MachineTopology.slotsPerFrame }
+    package var frameCount: Int { (self.boards.count + BoardWiring.slotsPerFrame - 1) / BoardWiring.slotsPerFrame }
 
     package func board(ofChip chip: Int) -> Int { chip / self.chipsPerBoard }
     package func local(ofChip chip: Int) -> ChipID { self.locals[chip % self.chipsPerBoard] }
@@ -129,23 +129,23 @@ package struct MachineTopology: Sendable {
         let board = chip / self.chipsPerBoard
         let wire = self.wiring[(chip - board * self.chipsPerBoard) * 6 + Int(link.rawValue)]
         if wire < 64 { return (board * self.chipsPerBoard + Int(wire), nil) }
-        guard wire != MachineTopology.nothing, !self.neighbours.isEmpty, let side = Link(rawValue: UInt8(wire / 64 - 1)) else {
+        guard wire != BoardWiring.nothing, !self.neighbours.isEmpty, let side = Link(rawValue: UInt8(wire / 64 - 1)) else {
             return nil
         }
         return (Int(self.neighbours[board * 6 + Int(side.rawValue)]) * self.chipsPerBoard + Int(wire % 64), side)
     }
 
     package func physical(ofBoard board: Int) -> PhysicalCoordinates {
-        let frame = board / MachineTopology.slotsPerFrame
+        let frame = board / BoardWiring.slotsPerFrame
         return PhysicalCoordinates(
-            cabinet: frame / MachineTopology.framesPerCabinet, frame: frame % MachineTopology.framesPerCabinet,
-            board: board % MachineTopology.slotsPerFrame)
+            cabinet: frame / BoardWiring.framesPerCabinet, frame: frame % BoardWiring.framesPerCabinet,
+            board: board % BoardWiring.slotsPerFrame)
     }
 
     /// The address of a board's Ethernet chip.
     package func address(ofBoard board: Int, base: UInt8) -> IPv4Address {
-        let frame = board / MachineTopology.slotsPerFrame
-        let slot = board % MachineTopology.slotsPerFrame
+        let frame = board / BoardWiring.slotsPerFrame
+        let slot = board % BoardWiring.slotsPerFrame
         return IPv4Address(127, base, UInt8(truncatingIfNeeded: frame), UInt8(8 * (slot + 1) + 1))
     }
 
