@@ -214,9 +214,12 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerWire", "SpiNNakerMachine",
-                "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
+                "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -37,7 +37,10 @@ package final class Narrator: Sendable {
     ///   - title: what is done, for instance `log in`.
     ///   - body: does it; what it returns beside its value is said behind the title.
     /// - Throws: ``StepFailure``, which names the step, around whatever `body` throws.
-    package func step<Value>(_ title: String, _ body: () async throws -> (Value, String)) async throws -> Value {
+    ///   - since: when the step really began, if that was before now.
+    package func step<Value>(
+        _ title: String, since: ContinuousClock.Instant = .now, _ body: () async throws -> (Value, String)
+    ) async throws -> Value {
         let index = self.number.withLockedValue { number in
             number += 1
             return number
@@ -45,7 +48,7 @@ package final class Narrator: Sendable {
         let head = "\(index < 10 ? " " : "")\(index)  \(title)"
         self.current.withLockedValue { $0 = head }
         self.draw("   \(head) …")
-        let start = ContinuousClock.now
+        let start = since
         do {
             let (value, detail) = try await body()
             self.finish(" ✓ \(head)\(detail.isEmpty ? "" : ": " + detail)", after: .now - start)

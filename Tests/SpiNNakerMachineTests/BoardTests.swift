@@ -118,3 +118,24 @@ import Testing
         }
     }
 }
+
+@Suite struct CoordinatesTests {
+    @Test func textForms() {
+        let board = BoardCoordinates(1, 22, 2)
+        #expect(board.description == "[x:1,y:22,z:2]")
+        #expect(BoardCoordinates(board.description) == board)
+        let place = PhysicalCoordinates(cabinet: 3, frame: 0, board: 23)
+        #expect(place.description == "[c:3,f:0,b:23]")
+        #expect(PhysicalCoordinates(place.description) == place)
+        #expect(place.bmp == BMPCoordinates("[c:3,f:0]"))
+        #expect(place.bmp.description == "[c:3,f:0]")
+        #expect(BMPCoordinates(cabinet: 0, frame: 9) < BMPCoordinates(cabinet: 1, frame: 0))
+        for bad in [
+            "", "[", "[]", "[x:1,y:2]", "[x:1,y:2,z:]", "[x:1,y:2,z:a]", "[y:1,x:2,z:0]", "x:1,y:2,z:0", "[x:1,y:2,z:0,]",
+        ] {
+            #expect(BoardCoordinates(bad) == nil)
+        }
+        #expect(BMPCoordinates("[c:0,f:0,b:0]") == nil)
+        #expect(PhysicalCoordinates("[c:0,f:99999999999999999999,b:0]") == nil)
+    }
+}

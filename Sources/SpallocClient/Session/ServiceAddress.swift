@@ -12,6 +12,7 @@ public struct SpallocServiceAddress: Sendable {
     /// The user of the URL, if any.
     public let user: String?
     let password: Secret?
+    public var hasPassword: Bool { self.password != nil }
 
     public init(_ text: String) throws(SpallocError) {
         let text = text.trimmingBlanks()

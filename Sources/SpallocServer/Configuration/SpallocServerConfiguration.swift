@@ -93,6 +93,8 @@ public struct SpallocServerConfiguration: Sendable {
     public var maximumBody: Int
     /// nil: there is no emergency stop.
     public var emergencyStopCode: String?
+    /// How dear a password is to guess, and to check: scrypt's N, a power of 2.
+    package var passwordRounds = PasswordHash.defaultRounds
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, basePath: String = "/spalloc/", tls: TLS? = nil, databasePath: String,

@@ -16,16 +16,16 @@ package struct PasswordHash: Hashable, Sendable, CustomStringConvertible {
     var key: [UInt8]
 
     /// About 16 MiB and 30 ms each: dear for who guesses, bearable for who logs in.
-    private static let rounds = 16384
+    package static let defaultRounds = 16384
     private static let blockSize = 8
     private static let keySize = 32
 
     /// Off the event loop: on the thread pool.
-    package static func make(_ password: String) async throws -> PasswordHash {
+    package static func make(_ password: String, rounds: Int = defaultRounds) async throws -> PasswordHash {
         var generator = SystemRandomNumberGenerator()
         let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         return try await NIOThreadPool.singleton.runIfActive {
-            var hash = PasswordHash(rounds: self.rounds, blockSize: self.blockSize, parallelism: 1, salt: salt, key: [])
+            var hash = PasswordHash(rounds: rounds, blockSize: self.blockSize, parallelism: 1, salt: salt, key: [])
             hash.key = try hash.derive(password)
             return hash
         }

@@ -24,7 +24,8 @@ package final class JobChanges: Sendable {
         var latest: [Topic: Int64] = [:]
         var waiters: [Topic: [ObjectIdentifier: WaitGate]] = [:]
         /// Jobs that have ended, oldest first: their numbers are forgotten in time.
-        var ended = CircularBuffer<Int>()
+        var endedJobs = CircularBuffer<Int>()
+        var ended = false
 
         mutating func wake(_ topic: Topic, into gates: inout [WaitGate]) {
             if let waiting = self.waiters.removeValue(forKey: topic) { gates.append(contentsOf: waiting.values) }
@@ -48,8 +49,10 @@ package final class JobChanges: Sendable {
                 state.latest[topic] = max(state.latest[topic] ?? 0, change.revision)
                 state.wake(topic, into: &gates)
                 if change.state == .destroyed {
-                    state.ended.append(change.job)
-                    if state.ended.count > JobChanges.rememberedEnds { state.latest[.job(state.ended.removeFirst())] = nil }
+                    state.endedJobs.append(change.job)
+                    if state.endedJobs.count > JobChanges.rememberedEnds {
+                        state.latest[.job(state.endedJobs.removeFirst())] = nil
+                    }
                 }
             }
             if changes.contains(where: { $0.state == .destroyed || $0.revision == 1 }) {
@@ -88,7 +91,7 @@ package final class JobChanges: Sendable {
         let gate = WaitGate()
         let id = ObjectIdentifier(gate)
         let changed = self.state.withLockedValue { state in
-            if topics.contains(where: { (state.latest[$0.topic] ?? 0) > $0.known }) { return true }
+            if state.ended || topics.contains(where: { (state.latest[$0.topic] ?? 0) > $0.known }) { return true }
             for (topic, _) in topics { state.waiters[topic, default: [:]][id] = gate }
             return false
         }
@@ -102,9 +105,10 @@ package final class JobChanges: Sendable {
         }
     }
 
-    /// Lets all who wait go: the service is about to stop.
-    package func releaseAll() {
+    /// Lets all who wait go, and nobody wait any more: the service is about to stop.
+    package func end() {
         let gates = self.state.withLockedValue { state in
+            state.ended = true
             defer { state.waiters = [:] }
             return state.waiters.values.flatMap(\.values)
         }

@@ -161,3 +161,30 @@ extension Store {
         }
     }
 }
+
+extension Store {
+    /// Notes an issue with boards. A board of which so many different users or jobs have complained goes out of service.
+    ///
+    /// - Returns: how many went.
+    package func report(
+        boards: [Int64], job: Int, reporter: Int64, issue: String, threshold: Int = 2, now: Timestamp
+    ) async throws -> Int {
+        try await self.pool.write { db in
+            var removed = 0
+            for board in Set(boards) {
+                try db.run(
+                    """
+                    INSERT INTO board_report (board_id, job_id, reporter_id, at, issue) VALUES (?, ?, ?, ?, ?)
+                    ON CONFLICT DO UPDATE SET at = excluded.at, issue = excluded.issue
+                    """, [board, job, reporter, now.milliseconds, issue])
+                let reports = try db.integers("SELECT count(*) FROM board_report WHERE board_id = ?", [board]).first ?? 0
+                guard reports >= threshold else { continue }
+                try db.run(
+                    "UPDATE board SET functioning = 0, failure = ? WHERE id = ? AND functioning = 1",
+                    ["reported \(reports) times, last: \(issue)", board])
+                removed += db.changesCount
+            }
+            return removed
+        }
+    }
+}

@@ -69,13 +69,14 @@ extension Store {
     }
 
     /// Sees that a configured user is as configured; a password that has not changed is not hashed again, nor do sessions end.
-    package func ensureUser(_ user: SpallocServerConfiguration.User) async throws {
+    package func ensureUser(_ user: SpallocServerConfiguration.User, rounds: Int = PasswordHash.defaultRounds) async throws {
         if let (known, hash) = try await self.user(named: user.name), let hash, known.trustLevel == user.trustLevel,
             try await hash.matches(user.password)
         {
             return
         }
-        try await self.setUser(name: user.name, password: try await .make(user.password), trustLevel: user.trustLevel)
+        try await self.setUser(
+            name: user.name, password: try await .make(user.password, rounds: rounds), trustLevel: user.trustLevel)
     }
 
     package func recordLogin(user: Int64, succeeded: Bool, lockout: SpallocServerConfiguration.Lockout, now: Timestamp)

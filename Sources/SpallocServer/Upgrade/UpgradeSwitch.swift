@@ -11,8 +11,10 @@ import SpiNNakerLink
 
 /// Stands between the HTTP decoder and Hummingbird: takes out the requests for a websocket, and lets all others pass untouched.
 ///
-/// NIO's own upgrade handlers lose the head of a request whose upgrade is not made; this one answers a refused websocket, keeps the
-/// connection usable behind it, and behind any other `Upgrade:` that nobody makes. An accepted websocket takes the place of the HTTP
+/// NIO's own upgrade handlers lose the head of a request whose upgrade is not made; this one answers a refused
+/// websocket, keeps the
+/// connection usable behind it, and behind any other `Upgrade:` that nobody makes. An accepted websocket takes the place
+/// of the HTTP
 /// handlers. Hummingbird's end of the pipeline stays where it is, hears nothing more, and ends with the channel.
 final class UpgradeSwitch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
@@ -198,7 +200,7 @@ final class UpgradeSwitch: ChannelDuplexHandler, RemovableChannelHandler {
 
         let pipeline = context.pipeline.syncOperations
         let socket = WebSocketHandler(
-            role: .server, configuration: configuration.webSocket,
+            role: .server, configuration: configuration.webSocket, isCorked: true,
             user: ProxyRelay(configuration, eventLoop: context.eventLoop))
         self.neighbours.decoder.handOver()
         // Past this the websocket's bytes go straight to TLS or TCP.
@@ -214,7 +216,7 @@ final class UpgradeSwitch: ChannelDuplexHandler, RemovableChannelHandler {
         let removed = context.eventLoop.makePromise(of: Void.self)
         removed.futureResult.assumeIsolated().whenComplete { _ in
             // Frames may have come in one segment with the request.
-            socket.leftoversDelivered()
+            socket.uncork()
             self.readOn(context)
             context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
         }

@@ -11,7 +11,8 @@ import SpiNNakerWire
 /// It outlives its websocket. When that is lost, every port that was open is opened again on the next one, under a new
 /// channel id; calls that were under way fail. `Port` is who gets a channel's datagrams, `Token` who waits for a call.
 ///
-/// A port is entered when its OPEN is *sent* and gets its channel when the reply is *parsed*, in the order of the frames: a datagram
+/// A port is entered when its OPEN is *sent* and gets its channel when the reply is *parsed*, in the order of the
+/// frames: a datagram
 /// right behind the reply finds its port.
 package struct ProxyClientMachine<Port, Token> {
     package struct PortID: Hashable, Sendable, Comparable {
@@ -66,7 +67,13 @@ package struct ProxyClientMachine<Port, Token> {
     package private(set) var isConnected = false
     package let callDeadline: TimeAmount
 
-    package init(callDeadline: TimeAmount) { self.callDeadline = callDeadline }
+    /// Whose websocket it is, for errors: `job 7`.
+    package let label: String
+
+    package init(label: String, callDeadline: TimeAmount) {
+        self.label = label
+        self.callDeadline = callDeadline
+    }
 
     package var portCount: Int { self.ports.count }
     package var pendingCallCount: Int { self.calls.count }
@@ -178,7 +185,7 @@ package struct ProxyClientMachine<Port, Token> {
         for (id, entry) in self.ports.sorted(by: { $0.key < $1.key }) {
             guard case .waiting(let token, let deadline?) = entry.state, deadline <= now else { continue }
             self.ports.removeValue(forKey: id)
-            actions.append(.failed(entry.port, token, .unanswered(call: ProxyClientMachine.name(of: entry.target))))
+            actions.append(.failed(entry.port, token, .unanswered(call: self.name(of: entry.target))))
         }
         return actions
     }
@@ -191,7 +198,8 @@ package struct ProxyClientMachine<Port, Token> {
         return self.ports.keys.sorted().compactMap { self.startOpening($0, now: now) }
     }
 
-    /// The websocket is gone. Calls under way fail; a CLOSE has got what it wanted. Ports that were open wait for the next websocket.
+    /// The websocket is gone. Calls under way fail; a CLOSE has got what it wanted. Ports that were open wait for the
+    /// next websocket.
     package mutating func disconnected(_ reason: String) -> [Action] {
         self.isConnected = false
         var actions: [Action] = []
@@ -255,12 +263,12 @@ package struct ProxyClientMachine<Port, Token> {
 
     private func name(of call: Call) -> String {
         switch call.kind {
-        case .open(let id): ProxyClientMachine.name(of: self.ports[id]?.target ?? nil)
-        case .close(let channel): "CLOSE of channel \(channel)"
+        case .open(let id): self.name(of: self.ports[id]?.target ?? nil)
+        case .close(let channel): "\(self.label): CLOSE of channel \(channel)"
         }
     }
 
-    private static func name(of target: Target) -> String {
-        target.map { "OPEN of (\($0.x), \($0.y)):\($0.port)" } ?? "OPEN_UNCONNECTED"
+    private func name(of target: Target) -> String {
+        "\(self.label): " + (target.map { "OPEN of (\($0.x), \($0.y)):\($0.port)" } ?? "OPEN_UNCONNECTED")
     }
 }

@@ -26,7 +26,12 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     /// Opens a socket that sends to `port` of `address`, and hears only from there.
     ///
     /// - Throws: what the system says, when it refuses a socket or a port.
-    public static func connect(to address: IPv4Address, port: Int, on eventLoop: any EventLoop) async throws -> UDPLink {
+    ///
+    /// - Parameter eventLoop: nil: one of the process's own (`MultiThreadedEventLoopGroup.singleton`).
+    public static func connect(
+        to address: IPv4Address, port: Int, on eventLoop: (any EventLoop)? = nil
+    ) async throws -> UDPLink {
+        let eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         let peer = try address.socketAddress(port: port)
         let local = try (address.isLoopback ? IPv4Address.loopback : .any).socketAddress(port: 0)
         return try await UDPSocket.bootstrap(on: eventLoop).bind(to: local) { channel in
@@ -36,6 +41,17 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
                 return UDPLink(channel: channel, handler: handler, peer: peer, description: "\(address):\(port)")
             }
         }
+    }
+
+    /// The first IPv4 address of a host name; a dotted quad is taken as it is.
+    public static func resolve(_ host: String) async throws -> IPv4Address {
+        if let address = IPv4Address(host) { return address }
+        // Asking the system's resolver blocks, so it is done on a thread that may.
+        let address = try await NIOThreadPool.singleton.runIfActive {
+            try SocketAddress.makeAddressResolvingHost(host, port: 0).ipv4
+        }
+        guard let address else { throw UnresolvedHost(host: host) }
+        return address
     }
 
     private init(channel: any Channel, handler: UDPLinkHandler, peer: SocketAddress, description: String) {
@@ -64,6 +80,12 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     public func close() {
         self.channel.close(promise: nil)
     }
+}
+
+/// A name that has no IPv4 address.
+public struct UnresolvedHost: Error, Hashable, CustomStringConvertible {
+    public let host: String
+    public var description: String { "\(self.host) has no IPv4 address" }
 }
 
 /// The channel's end of a ``UDPLink``.

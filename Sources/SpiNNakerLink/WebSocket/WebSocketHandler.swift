@@ -62,7 +62,8 @@ package protocol WebSocketUser: AnyObject {
     func webSocketOpened(_ socket: WebSocketHandler)
     /// A binary message; the buffer is a slice of a larger one.
     func webSocketReceived(_ message: ByteBuffer)
-    /// All that had come together was handed over: what it led to elsewhere may be flushed now. The websocket itself is flushed after this.
+    /// All that had come together was handed over: what it led to elsewhere may be flushed now. The websocket itself is
+    /// flushed after this.
     func webSocketReadComplete()
     /// No message comes or goes any more; called once, and the last call.
     func webSocketClosed(_ ending: WebSocketEnding)
@@ -98,16 +99,23 @@ package final class WebSocketHandler: ChannelInboundHandler {
     private var isReading = false
     private var heldBack: [ByteBuffer] = []
     private var flushIsScheduled = false
+    /// The HTTP handlers are still in the way of what we write.
+    private var isCorked: Bool
+    private var closesWhenUncorked = false
     private var lastError: (any Error)?
 
-    package init(role: WebSocketRole, configuration: WebSocketConfiguration, user: any WebSocketUser) {
+    /// - Parameter isCorked: nothing is written before ``uncork()``, because the HTTP decoder of the upgrade, which
+    ///   hands over what it
+    ///   had read too much, has not left the pipeline yet.
+    package init(role: WebSocketRole, configuration: WebSocketConfiguration, isCorked: Bool = false, user: any WebSocketUser) {
+        self.isCorked = isCorked
         self.role = role
         self.configuration = configuration
         self.user = user
         self.reader = WebSocketReader(role: role, maximumMessageBytes: configuration.maximumMessageBytes)
         self.keys = WebSocketMaskKeys()
         self.liveness = WebSocketLiveness(
-            pingInterval: configuration.pingInterval, pongDeadline: configuration.pongDeadline, now: .now())
+            pingInterval: configuration.pingInterval, pongDeadline: configuration.pongDeadline, now: .distantPast)
     }
 
     // MARK: For the user
@@ -148,10 +156,12 @@ package final class WebSocketHandler: ChannelInboundHandler {
         self.end(.closedHere(code, reason: reason), sending: code, reason: reason)
     }
 
-    /// The handler before us has handed over all that it had read of the websocket, for which no read-complete came.
-    package func leftoversDelivered() {
+    /// The HTTP handlers are gone, and what they had read of the websocket has come, for which there was no read-complete.
+    package func uncork() {
+        self.isCorked = false
         self.user?.webSocketReadComplete()
         self.writeOut()
+        if self.closesWhenUncorked { self.closeChannel() }
     }
 
     // MARK: ChannelInboundHandler
@@ -165,7 +175,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
             let high = self.configuration.highWaterBytes
             try? options.setOption(.writeBufferWaterMark, value: .init(low: max(1, high / 2), high: max(1, high)))
         }
-        self.liveness.heard(now: .now())
+        self.liveness.heard(now: context.eventLoop.now)
         self.user?.webSocketOpened(self)
         self.checkLiveness()
         self.flush()
@@ -189,7 +199,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
             self.heldBack.append(bytes)
             return
         }
-        self.liveness.heard(now: .now())
+        self.liveness.heard(now: context.eventLoop.now)
         self.isReading = true
         self.handle(bytes)
         while !self.heldBack.isEmpty { self.handle(self.heldBack.removeFirst()) }
@@ -281,7 +291,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
     }
 
     private func writeOut() {
-        guard let out = self.out, let context = self.context else { return }
+        guard !self.isCorked, let out = self.out, let context = self.context else { return }
         self.out = nil
         self.outCapacity = min(max(512, out.readableBytes), 64 * 1024)
         context.writeAndFlush(self.wrapOutboundOut(out), promise: nil)
@@ -313,7 +323,11 @@ package final class WebSocketHandler: ChannelInboundHandler {
     private func closeChannel() {
         self.state = .closed
         self.timer?.cancel()
-        self.context?.close(promise: nil)
+        if self.isCorked {
+            self.closesWhenUncorked = true
+        } else {
+            self.context?.close(promise: nil)
+        }
     }
 
     private var lossDescription: String {
@@ -325,7 +339,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
     private func checkLiveness() {
         guard self.isOpen, let context = self.context else { return }
         let next: NIODeadline
-        switch self.liveness.check(now: .now()) {
+        switch self.liveness.check(now: context.eventLoop.now) {
         case .wait(let deadline):
             next = deadline
         case .ping(let deadline):

@@ -17,6 +17,12 @@ public struct BoardCoordinates: Hashable, Sendable, Comparable, CustomStringConv
     @inlinable
     public init(_ x: Int, _ y: Int, _ z: Int) { self.init(x: x, y: y, z: z) }
 
+    /// `[x:0,y:0,z:0]`, as machine definition files and ``description`` have it; nil for anything else.
+    public init?(_ text: some StringProtocol) {
+        guard let numbers = coordinates(text, ["x", "y", "z"]) else { return nil }
+        self.init(numbers[0], numbers[1], numbers[2])
+    }
+
     public static func < (a: BoardCoordinates, b: BoardCoordinates) -> Bool { (a.x, a.y, a.z) < (b.x, b.y, b.z) }
     public var description: String { "[x:\(self.x),y:\(self.y),z:\(self.z)]" }
 }
@@ -34,10 +40,53 @@ public struct PhysicalCoordinates: Hashable, Sendable, Comparable, CustomStringC
         self.board = board
     }
 
+    /// `[c:0,f:0,b:0]`; nil for anything else.
+    public init?(_ text: some StringProtocol) {
+        guard let numbers = coordinates(text, ["c", "f", "b"]) else { return nil }
+        self.init(cabinet: numbers[0], frame: numbers[1], board: numbers[2])
+    }
+
+    /// The frame, which one BMP manages.
+    public var bmp: BMPCoordinates { BMPCoordinates(cabinet: self.cabinet, frame: self.frame) }
+
     public static func < (a: PhysicalCoordinates, b: PhysicalCoordinates) -> Bool {
         (a.cabinet, a.frame, a.board) < (b.cabinet, b.frame, b.board)
     }
     public var description: String { "[c:\(self.cabinet),f:\(self.frame),b:\(self.board)]" }
+}
+
+/// A BMP (board management processor) by the frame of up to 24 boards that it manages.
+public struct BMPCoordinates: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public var cabinet: Int
+    public var frame: Int
+
+    @inlinable
+    public init(cabinet: Int, frame: Int) {
+        self.cabinet = cabinet
+        self.frame = frame
+    }
+
+    /// `[c:0,f:0]`; nil for anything else.
+    public init?(_ text: some StringProtocol) {
+        guard let numbers = coordinates(text, ["c", "f"]) else { return nil }
+        self.init(cabinet: numbers[0], frame: numbers[1])
+    }
+
+    public static func < (a: BMPCoordinates, b: BMPCoordinates) -> Bool { (a.cabinet, a.frame) < (b.cabinet, b.frame) }
+    public var description: String { "[c:\(self.cabinet),f:\(self.frame)]" }
+}
+
+/// The numbers of `[name:number,...]` with just these names, in this order.
+private func coordinates(_ text: some StringProtocol, _ names: [String]) -> [Int]? {
+    guard text.hasPrefix("["), text.hasSuffix("]") else { return nil }
+    let parts = text.dropFirst().dropLast().split(separator: ",", omittingEmptySubsequences: false)
+    guard parts.count == names.count else { return nil }
+    var numbers: [Int] = []
+    for (part, name) in zip(parts, names) {
+        guard part.hasPrefix(name + ":"), let number = Int(part.dropFirst(name.count + 1)) else { return nil }
+        numbers.append(number)
+    }
+    return numbers
 }
 
 /// A chip of a whole machine, which may be wider than the 256 × 256 that one booted machine can address.

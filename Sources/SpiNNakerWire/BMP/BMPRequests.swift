@@ -33,12 +33,45 @@ public struct SetBoardPower: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(UInt32(self.delay) << 16 | UInt32(self.state), self.boards) }
 }
 
-/// Addresses of FPGA registers on a SpiNN-5 board.
+/// Addresses of FPGA registers on a SpiNN-5 board. Source: SpI/O's register banks, as BC&MP reaches them.
+///
+/// | Bank | Address | What |
+/// |---|---|---|
+/// | link 0, 1 | 0x00000, 0x10000 | one inter-board link each: ``LinkBank`` |
+/// | peripheral | 0x20000 | the link to peripherals: ``LinkBank`` |
+/// | global | 0x40000 | version, flags, keys, transceivers |
 public enum FPGARegister {
+    /// Version of the FPGA's design.
+    public static let version: UInt32 = 0x40000
     /// Bits 1...0: the number of the FPGA (0, 1, 2); 3 says that it is not configured.
     public static let flag: UInt32 = 0x40004
+    public static let peripheralKey: UInt32 = 0x40008
+    public static let peripheralMask: UInt32 = 0x4000C
+    public static let scrambler: UInt32 = 0x40010
+    public static let sleep: UInt32 = 0x40014
+    public static let ledOverride: UInt32 = 0x40018
+    public static let receiverEqualiser: UInt32 = 0x4001C
+    public static let transmitterDrive: UInt32 = 0x40020
+    public static let transmitterPreEmphasis: UInt32 = 0x40024
+
     /// Bit 0 stops one inter-board link bank (0 or 1).
-    public static func stop(bank: UInt32) -> UInt32 { bank << 16 | 0x5C }
+    public static func stop(bank: UInt32) -> UInt32 { LinkBank.stop.address(bank: bank) }
+
+    /// The registers of one bank of a link, a word each, by their index. Names in SpI/O's sources: VERS CRCE FRME BUSY LNAK
+    /// RNAK LACK RACK LOOC ROOC CRDT SFRM TFRM DFRM RFRM EMPT FULL CFCL CFCR IDSO IDSI HAND RECO STOP.
+    public enum LinkBank: UInt32, Hashable, Sendable, CaseIterable {
+        case version, crcErrors, frameErrors, busy, localNAK, remoteNAK, localACK, remoteACK, localOutOfCredit
+        case remoteOutOfCredit, credit, sentFrames, transmittedFrames, droppedFrames, receivedFrames, empty, full
+        case localFlowControl, remoteFlowControl, idleOut, idleIn
+        /// Not 0 when the board at the other end is up.
+        case handshake
+        case reconfigurations
+        /// Bit 0: send nothing.
+        case stop
+
+        /// - Parameter bank: 0 or 1: a link between boards; 2: peripherals.
+        public func address(bank: UInt32) -> UInt32 { bank << 16 | self.rawValue * 4 }
+    }
 }
 
 /// CMD_LINK_READ (17) of a BMP: arg1 register, arg2 bytes, arg3 FPGA 0...2.

@@ -6,6 +6,8 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import SpiNNakerEngine
+import SpiNNakerLink
 
 /// What a client sent.
 struct PeerRequest: Sendable {
@@ -33,6 +35,8 @@ enum PeerAnswer: Sendable {
     case close
     /// Bytes that are not HTTP.
     case garbage
+    /// A websocket from here on.
+    case webSocket(@Sendable (any Channel) -> any WebSocketUser)
 
     static func json(_ text: String, status: Int = 200) -> PeerAnswer {
         .reply(status: status, headers: [("Content-Type", "application/json")], body: text)
@@ -88,7 +92,7 @@ final class ScriptedPeer: Sendable {
     func stop() async throws { try await self.channel.close() }
 }
 
-private final class PeerHandler: ChannelInboundHandler {
+private final class PeerHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
@@ -122,13 +126,15 @@ private final class PeerHandler: ChannelInboundHandler {
             self.record.withLockedValue { $0.append(request) }
             let script = self.script
             let channel = context.channel
-            channel.eventLoop.makeFutureWithTask { await script(request) }.whenSuccess { Self.write($0, to: channel) }
+            channel.eventLoop.makeFutureWithTask { await script(request) }.whenSuccess {
+                Self.write($0, to: channel, key: request.headers.first(name: "sec-websocket-key") ?? "")
+            }
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    private static func write(_ answer: PeerAnswer, to channel: any Channel) {
+    private static func write(_ answer: PeerAnswer, to channel: any Channel, key: String) {
         func send(_ status: Int, _ headers: [(String, String)], _ body: ByteBuffer, length: Int) {
             var fields = HTTPHeaders(headers)
             if status != 204 { fields.add(name: "content-length", value: "\(length)") }
@@ -151,12 +157,43 @@ private final class PeerHandler: ChannelInboundHandler {
             channel.close(promise: nil)
         case .close:
             channel.close(promise: nil)
+        case .webSocket(let makeUser):
+            Self.upgrade(channel, key: key, makeUser)
         case .garbage:
             // From the encoder's own place outwards: not encoded.
             guard let encoder = try? channel.pipeline.syncOperations.context(handlerType: HTTPResponseEncoder.self) else {
                 return
             }
             encoder.writeAndFlush(NIOAny(ByteBuffer(string: "220 mail.example ESMTP\r\n")), promise: nil)
+        }
+    }
+
+    private static func upgrade(
+        _ channel: any Channel, key: String, _ makeUser: @escaping @Sendable (any Channel) -> any WebSocketUser
+    ) {
+        let head = HTTPResponseHead(
+            version: .http1_1, status: .switchingProtocols,
+            headers: [
+                "upgrade": "websocket", "connection": "upgrade", "sec-websocket-accept": WebSocketHandshake.accept(key: key),
+            ])
+        channel.write(HTTPServerResponsePart.head(head), promise: nil)
+        channel.writeAndFlush(HTTPServerResponsePart.end(nil), promise: nil)
+        let pipeline = channel.pipeline.syncOperations
+        var removals: [EventLoopFuture<Void>] = []
+        func remove<Handler: RemovableChannelHandler>(_ type: Handler.Type) {
+            if let context = try? pipeline.context(handlerType: type) {
+                removals.append(pipeline.removeHandler(context: context))
+            }
+        }
+        remove(PeerHandler.self)
+        remove(HTTPServerProtocolErrorHandler.self)
+        remove(NIOHTTPResponseHeadersValidator.self)
+        remove(HTTPServerPipelineHandler.self)
+        remove(ByteToMessageHandler<HTTPRequestDecoder>.self)
+        remove(HTTPResponseEncoder.self)
+        EventLoopFuture.andAllComplete(removals, on: channel.eventLoop).whenComplete { _ in
+            let handler = WebSocketHandler(role: .server, configuration: .server, user: makeUser(channel))
+            try? channel.pipeline.syncOperations.addHandler(handler)
         }
     }
 

@@ -15,7 +15,7 @@ import Testing
     private let scp = ProxyEndpoint(x: 8, y: 4, port: 17893)
 
     private func machine() -> Machine {
-        var machine = Machine(callDeadline: .seconds(10))
+        var machine = Machine(label: "job 7", callDeadline: .seconds(10))
         #expect(machine.connected(now: self.t0).isEmpty)
         return machine
     }
@@ -85,12 +85,12 @@ import Testing
         let error = self.frame(.error(correlation: 0, message: "no such board"))
         #expect(
             self.text(machine.received(error, now: self.t0))
-                == "failed a 1 OPEN of (8, 4):17893: the service refused it: no such board")
+                == "failed a 1 job 7: OPEN of (8, 4):17893: the service refused it: no such board")
         #expect(machine.portCount == 1 && machine.pendingCallCount == 1)
         #expect(self.text(machine.received(error, now: self.t0)) == "drop")
         #expect(
             self.text(machine.received(self.frame(.error(correlation: 1, message: "")), now: self.t0))
-                == "failed b 2 OPEN_UNCONNECTED: the service refused it: no reason given")
+                == "failed b 2 job 7: OPEN_UNCONNECTED: the service refused it: no reason given")
     }
 
     @Test func anUnansweredOpenFailsAndItsLateChannelIsClosed() {
@@ -100,7 +100,7 @@ import Testing
         #expect(machine.expire(now: self.t0 + .milliseconds(9999)).isEmpty)
         #expect(
             machine.expire(now: self.t0 + .seconds(10)).map(self.text) == [
-                "failed slow 1 OPEN of (8, 4):17893: no answer in time"
+                "failed slow 1 job 7: OPEN of (8, 4):17893: no answer in time"
             ])
         let late = self.t0 + .seconds(11)
         #expect(
@@ -116,7 +116,9 @@ import Testing
         _ = machine.received(self.frame(.opened(correlation: 0, channel: 7)), now: self.t0)
         _ = machine.close(id, token: 2, now: self.t0)
         #expect(
-            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == ["failed - 2 CLOSE of channel 7: no answer in time"])
+            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == [
+                "failed - 2 job 7: CLOSE of channel 7: no answer in time"
+            ])
     }
 
     @Test func anOpenGivenUpIsAbandonedAndItsChannelClosed() {
@@ -197,11 +199,13 @@ import Testing
     }
 
     @Test func aWaitingOpenHasItsDeadlineToo() {
-        var machine = Machine(callDeadline: .seconds(10))
+        var machine = Machine(label: "job 7", callDeadline: .seconds(10))
         _ = machine.open("a", target: self.scp, token: 1, now: self.t0)
         #expect(machine.nextDeadline == self.t0 + .seconds(10))
         #expect(
-            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == ["failed a 1 OPEN of (8, 4):17893: no answer in time"]
+            machine.expire(now: self.t0 + .seconds(10)).map(self.text) == [
+                "failed a 1 job 7: OPEN of (8, 4):17893: no answer in time"
+            ]
         )
     }
 

@@ -107,6 +107,18 @@ import Testing
             0x0009_1234, 0x0201_A8C0)
     }
 
+    @Test func registersOfTheFPGAs() throws {
+        typealias Bank = FPGARegister.LinkBank
+        #expect(Bank.allCases.count == 24)
+        #expect(Bank.version.address(bank: 0) == 0 && Bank.crcErrors.address(bank: 0) == 4)
+        #expect(Bank.handshake.address(bank: 1) == 0x10054 && Bank.reconfigurations.address(bank: 0) == 0x58)
+        // The side that each stops: N, NE, E, S, SW, W of the specification's table.
+        #expect(FPGARegister.stop(bank: 0) == 0x5C && FPGARegister.stop(bank: 1) == 0x1005C)
+        try check(ReadFPGARegister(fpga: 2, register: FPGARegister.flag), 17, 0x40004, 4, 2)
+        try check(
+            WriteFPGARegister(fpga: 1, register: FPGARegister.stop(bank: 1), value: 1), 18, 0x1005C, 4, 1, data: [1, 0, 0, 0])
+    }
+
     @Test func anInfoRequestDoesNotDecodeAsAnother() {
         #expect(throws: WireError.invalid(message: "CMD_BMP_INFO", field: "selector", value: 4)) {
             try GetBoardStatus(arguments: SCPArguments(4), data: ByteBuffer())

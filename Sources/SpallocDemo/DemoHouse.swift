@@ -1,0 +1,239 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Crypto
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import ServiceLifecycle
+import SpallocServer
+import SpiNNakerMachine
+import VirtualSpiNNaker
+import VirtualSpiNNakerHost
+
+/// A virtual machine and an allocation service in front of it, running: what `spalloc demo` shows.
+package struct DemoHouse: Sendable {
+    /// What a client needs to know: also the contents of `demo.json`.
+    package struct Access: Codable, Sendable {
+        package var url: String
+        package var user: String
+        package var password: String
+        package var caFile: String
+        package var boards: [String]
+        package var bmps: [String]
+        package var pid: Int32
+
+        enum CodingKeys: String, CodingKey {
+            case url, user, password, boards, bmps, pid
+            case caFile = "ca_file"
+        }
+    }
+
+    package let access: Access
+    package let machine: VirtualMachineHost
+    package let machineName: String
+    package let directory: URL
+
+    static let user = "demo"
+    static let machineName = "virtual"
+}
+
+/// Starts a virtual machine and a service, runs `body` with both, and takes them down again.
+///
+/// - Parameters:
+///   - onMachine: hears of the virtual machine before the service starts.
+///   - onService: hears of the service before it listens.
+/// - Throws: ``DemoError`` and the errors of both, each of which says what can not be had.
+package func withDemoHouse<Result: Sendable>(
+    _ options: DemoOptions, logger: Logger, narrator: Narrator, _ body: @escaping @Sendable (DemoHouse) async throws -> Result
+) async throws -> Result {
+    try options.validate()
+    return try await withStateDirectory(options.stateDirectory) { directory in
+        let started = ContinuousClock.now
+        return try await withVirtualMachine(options, directory: directory, logger: logger) { machine in
+            try await narrator.step("virtual machine", since: started) {
+                let chips = machine.boards.count * 48
+                return (
+                    (),
+                    "\(machine.boards.count) boards, \(chips) chips at \(machine.boards.first?.address.description ?? "-")…, "
+                        + "BMP at \(machine.bmps.first?.address.description ?? "-"), all off"
+                )
+            }
+            return try await withService(options, machine: machine, directory: directory, logger: logger, narrator: narrator) {
+                house in try await body(house)
+            }
+        }
+    }
+}
+
+/// The virtual machine, at the addresses that the state directory remembers; without such, at the first block of 127.x
+/// addresses that nobody has, so that two demos can run side by side.
+private func withVirtualMachine<Result: Sendable>(
+    _ options: DemoOptions, directory: URL, logger: Logger,
+    _ body: @escaping @Sendable (VirtualMachineHost) async throws -> Result
+) async throws -> Result {
+    let description = VirtualMachineDescription(
+        .triads(width: options.width, height: options.height), bootTimeScale: options.bootTimeScale)
+    let remembered = try RememberedMachine.load(from: directory, options: options)
+    let first = Int(getpid()) % 224
+    let candidates = remembered.map { [$0.base] } ?? (0..<8).map { UInt8(16 + (first + $0 * 29) % 224) }
+    for (number, base) in candidates.enumerated() {
+        let isUp = NIOLockedValueBox(false)
+        do {
+            return try await withVirtualMachineHost(description, base: base, logger: logger) { host in
+                isUp.withLockedValue { $0 = true }
+                try RememberedMachine(width: options.width, height: options.height, base: base).save(in: directory)
+                return try await body(host)
+            }
+        } catch let error as VirtualMachineHostError {
+            guard !isUp.withLockedValue({ $0 }), case .addressInUse = error, number + 1 < candidates.count else { throw error }
+            logger.debug("addresses are taken; trying others", metadata: ["base": "127.\(base)"])
+        }
+    }
+    throw DemoError("no free block of 127.x addresses was found")
+}
+
+/// What the database in a state directory was made for: boards keep their addresses from one start to the next.
+private struct RememberedMachine: Codable {
+    var width: Int
+    var height: Int
+    var base: UInt8
+
+    static func load(from directory: URL, options: DemoOptions) throws -> RememberedMachine? {
+        let file = directory.appending(path: "machine.json")
+        guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+        guard let data = try? Data(contentsOf: file), let machine = try? JSONDecoder().decode(Self.self, from: data) else {
+            throw DemoError("\(file.path) can not be read; delete \(directory.path) to begin anew")
+        }
+        guard machine.width == options.width, machine.height == options.height else {
+            throw DemoError(
+                "\(directory.path) holds a machine of \(machine.width)x\(machine.height) triads, "
+                    + "not \(options.width)x\(options.height): name another directory, or delete it")
+        }
+        return machine
+    }
+
+    func save(in directory: URL) throws {
+        try JSONEncoder().encode(self).write(to: directory.appending(path: "machine.json"), options: .atomic)
+    }
+}
+
+/// The service, in front of the machine.
+private func withService<Result: Sendable>(
+    _ options: DemoOptions, machine: VirtualMachineHost, directory: URL, logger: Logger, narrator: Narrator,
+    _ body: @escaping @Sendable (DemoHouse) async throws -> Result
+) async throws -> Result {
+    let certificates = try DevelopmentCertificates.load(orMakeIn: directory)
+    let password = DemoHouse.newPassword()
+    var configuration = SpallocServerConfiguration(
+        port: options.port,
+        tls: .init(certificateChainPath: certificates.certificate.path, privateKeyPath: certificates.key.path),
+        databasePath: directory.appending(path: "spalloc.sqlite").path,
+        machines: [
+            MachineDefinition(
+                name: DemoHouse.machineName, tags: ["default"], width: options.width, height: options.height,
+                boards: machine.boards.map {
+                    .init(coordinates: $0.coordinates, physical: $0.physical, address: $0.address.description)
+                },
+                bmps: machine.bmps.map { .init(cabinet: $0.cabinet, frame: $0.frame, address: $0.address.description) })
+        ],
+        users: [.init(name: DemoHouse.user, password: password, trustLevel: .user)])
+    // Nothing has to cool down here.
+    configuration.power.offWait = .zero
+    let started = ContinuousClock.now
+    let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
+
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        let (ports, announce) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        let services = ServiceGroup(
+            configuration: .init(
+                services: [.init(service: RunningService(service: service, announce: announce))], logger: logger))
+        group.addTask {
+            try await services.run()
+            return nil
+        }
+        group.addTask {
+            var iterator = ports.makeAsyncIterator()
+            guard let port = await iterator.next() else { throw DemoError("the service ended before it was ready") }
+            let house = DemoHouse(
+                access: DemoHouse.Access(
+                    url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
+                    caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
+                    bmps: machine.bmps.map { $0.address.description }, pid: getpid()),
+                machine: machine, machineName: DemoHouse.machineName, directory: directory)
+            try await narrator.step("service", since: started) {
+                ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite")
+            }
+            let result = try await body(house)
+            await services.triggerGracefulShutdown()
+            return result
+        }
+        var result: Result?
+        while let next = try await group.next() {
+            if let next { result = next }
+        }
+        guard let result else { throw DemoError("the service ended by itself") }
+        return result
+    }
+}
+
+/// The service as one of a group, which tells its port.
+private struct RunningService: Service {
+    let service: SpallocApplication
+    let announce: AsyncStream<Int>.Continuation
+
+    func run() async throws {
+        defer { self.announce.finish() }
+        try await self.service.run { port in self.announce.yield(port) }
+    }
+}
+
+extension DemoHouse {
+    /// Sixteen letters and digits that are not mistaken for each other.
+    static func newPassword() -> String {
+        let letters = Array("abcdefghjkmnpqrstuvwxyz23456789")
+        var random = SystemRandomNumberGenerator()
+        return String((0..<16).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] })
+    }
+
+    /// Writes `demo.json`, whole or not at all; only its owner can read it, since the password is in it.
+    package func writeAccess() throws {
+        let file = self.directory.appending(path: "demo.json")
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let temporary = self.directory.appending(path: ".demo.json.\(getpid())")
+        guard
+            FileManager.default.createFile(
+                atPath: temporary.path, contents: try encoder.encode(self.access), attributes: [.posixPermissions: 0o600])
+        else { throw DemoError("can not write \(file.path)") }
+        guard rename(temporary.path, file.path) == 0 else {
+            throw DemoError("can not write \(file.path): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    package func removeAccess() {
+        try? FileManager.default.removeItem(at: self.directory.appending(path: "demo.json"))
+    }
+}
+
+/// The directory that was named, made if need be; or a temporary one, deleted afterwards.
+private func withStateDirectory<Result: Sendable>(
+    _ path: String?, _ body: (URL) async throws -> Result
+) async throws -> Result {
+    if let path {
+        let directory = URL(filePath: path).absoluteURL
+        do {
+            try FileManager.default.createDirectory(
+                at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw DemoError("can not make the directory \(directory.path): \(error.localizedDescription)")
+        }
+        return try await body(directory)
+    }
+    let directory = FileManager.default.temporaryDirectory.appending(path: "spalloc-demo-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+        at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    defer { try? FileManager.default.removeItem(at: directory) }
+    return try await body(directory)
+}

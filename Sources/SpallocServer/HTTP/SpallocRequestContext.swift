@@ -1,0 +1,51 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Logging
+import NIOCore
+
+/// Who a request is from.
+package struct Caller: Hashable, Sendable {
+    package var user: UserRecord
+    /// The token that writes must carry; nil without a session (Basic authentication and no cookie).
+    package var csrf: String?
+    /// The cookie, to tell sessions of one user apart.
+    package var session: String?
+
+    /// What tells this session from others.
+    package var sessionKey: String { self.session ?? "user \(self.user.id)" }
+
+    package func require(_ allowed: Bool) throws(APIError) {
+        guard allowed else { throw .forbidden }
+    }
+}
+
+/// What goes with a request on its way through the service.
+package struct SpallocRequestContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// The peer's address; of the reverse proxy if there is one.
+    package var remoteAddress: String?
+    package var caller: Caller?
+
+    package init(source: ApplicationRequestContextSource) {
+        self.coreContext = .init(source: source)
+        self.remoteAddress = source.channel.remoteAddress?.ipAddress
+    }
+
+    package func requireCaller() throws(APIError) -> Caller {
+        guard let caller = self.caller else { throw .unauthorized }
+        return caller
+    }
+
+    /// A path component, decoded.
+    package func component(_ name: String) throws(APIError) -> String {
+        guard let value = self.parameters.get(name), let decoded = value.removingPercentEncoding else {
+            throw .notFound("nothing here")
+        }
+        return decoded
+    }
+}

@@ -1,0 +1,126 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Crypto
+import Foundation
+import NIOConcurrencyHelpers
+
+/// Cookies and what they stand for.
+///
+/// A session that was logged in to is in the store and survives a restart. One that was not (the login form needs a token) is kept in
+/// memory, and only so many of them, so that who never logs in cannot fill the disk.
+package final class Sessions: Sendable {
+    package enum Found: Sendable {
+        case anonymous(csrf: String)
+        case user(UserRecord, csrf: String)
+
+        package var csrf: String {
+            switch self {
+            case .anonymous(let csrf), .user(_, let csrf): csrf
+            }
+        }
+    }
+
+    package struct New: Hashable, Sendable {
+        /// The cookie's value: upper-case hex, which is what the stock Java client looks for.
+        package var cookie: String
+        /// Lower-case hex and dashes, as both stock clients' patterns want it.
+        package var csrf: String
+    }
+
+    private struct Anonymous {
+        var csrf: String
+        var at: Timestamp
+    }
+
+    private let store: Store
+    private let clock: WallClock
+    private let idle: Duration
+    private let anonymous = NIOLockedValueBox<[String: Anonymous]>([:])
+    /// When a session's use was last written down: once a minute is enough.
+    private let touched = NIOLockedValueBox<[String: Timestamp]>([:])
+
+    private static let maximumAnonymous = 10_000
+    private static let touchInterval = Duration.seconds(60)
+
+    package init(store: Store, clock: @escaping WallClock, idle: Duration) {
+        self.store = store
+        self.clock = clock
+        self.idle = idle
+    }
+
+    /// A session for somebody not yet known.
+    package func begin() -> New {
+        let new = Sessions.make()
+        let now = self.clock()
+        self.anonymous.withLockedValue { sessions in
+            if sessions.count >= Sessions.maximumAnonymous {
+                let limit = sessions.values.map(\.at).sorted()[sessions.count / 2]
+                sessions = sessions.filter { $0.value.at > limit }
+            }
+            sessions[Sessions.key(new.cookie)] = Anonymous(csrf: new.csrf, at: now)
+        }
+        return new
+    }
+
+    package func logIn(_ user: UserRecord) async throws -> New {
+        let new = Sessions.make()
+        try await self.store.addSession(id: Sessions.key(new.cookie), user: user.id, csrf: new.csrf, now: self.clock())
+        return new
+    }
+
+    package func find(_ cookie: String) async throws -> Found? {
+        guard cookie.utf8.count <= 64 else { return nil }
+        let key = Sessions.key(cookie)
+        let now = self.clock()
+        if let known = self.anonymous.withLockedValue({ $0[key] }), known.at + self.idle > now {
+            return .anonymous(csrf: known.csrf)
+        }
+        guard let session = try await self.store.session(id: key), session.user.enabled else { return nil }
+        let used = max(session.usedAt, self.touched.withLockedValue { $0[key] } ?? session.usedAt)
+        guard used + self.idle > now else { return nil }
+        if session.usedAt + Sessions.touchInterval < now {
+            try await self.store.touchSession(id: key, now: now)
+            self.touched.withLockedValue { $0[key] = now }
+        }
+        return .user(session.user, csrf: session.csrf)
+    }
+
+    package func end(_ cookie: String) async throws {
+        let key = Sessions.key(cookie)
+        self.anonymous.withLockedValue { $0[key] = nil }
+        self.touched.withLockedValue { $0[key] = nil }
+        try await self.store.removeSession(id: key)
+    }
+
+    /// Forgets what nobody has used for too long.
+    package func sweep() async throws {
+        let limit = self.clock() + .zero - self.idle
+        self.anonymous.withLockedValue { sessions in sessions = sessions.filter { $0.value.at > limit } }
+        self.touched.withLockedValue { touched in touched = touched.filter { $0.value > limit } }
+        try await self.store.removeSessions(unusedSince: limit)
+    }
+
+    private static func make() -> New {
+        var random = SystemRandomNumberGenerator()
+        return New(cookie: hex(random.next()) + hex(random.next()), csrf: UUID().uuidString.lowercased())
+    }
+
+    private static func hex(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16, uppercase: true)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// What a cookie is stored as.
+    private static func key(_ cookie: String) -> String {
+        SHA256.hash(data: Array(cookie.utf8)).map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}
+
+extension Timestamp {
+    package static func - (a: Timestamp, b: Duration) -> Timestamp { Timestamp(milliseconds: a.milliseconds &- b.milliseconds) }
+}

@@ -1,0 +1,144 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import HTTPTypes
+import Logging
+import SpallocAPI
+import SpallocAllocator
+import SpiNNakerMachine
+
+/// What users do with jobs: who may, what is refused, and who is woken.
+package struct JobService: Sendable {
+    let core: ServiceCore
+
+    /// A job that the caller may see. To all others it does not exist.
+    package func job(_ id: Int, for caller: Caller) async throws -> JobRecord {
+        try caller.require(caller.user.trustLevel.mayHaveJobs)
+        guard let job = try await self.core.store.job(id), self.isVisible(job, to: caller.user) else { throw APIError.noJob }
+        return job
+    }
+
+    package func isVisible(_ job: JobRecord, to user: UserRecord) -> Bool {
+        user.trustLevel.mayHaveJobs && (job.ownerID == user.id || user.trustLevel.actsForOthers)
+    }
+
+    package func create(_ request: CreateJobRequest, caller: Caller, host: String?) async throws -> Int {
+        try caller.require(caller.user.trustLevel.mayHaveJobs)
+        guard !self.core.isStopped else { throw APIError(.serviceUnavailable, "the emergency stop is in force") }
+        var request = request
+        let owner = try await self.owner(&request, caller)
+        let keepalive = try self.keepalive(request)
+        let wanted = try JobRequest(request)
+        if case .impossible(let reason) = Feasibility.check(wanted, on: try await self.core.store.machineSnapshots()) {
+            throw APIError.badRequest(reason)
+        }
+        let change = try await self.core.store.createJob(
+            owner: owner.id, request: request, wanted: wanted, keepalive: keepalive, host: host, now: self.core.clock())
+        self.core.publish([change])
+        self.core.allocatorNudge.signal()
+        self.core.expiryNudge.signal()
+        return change.job
+    }
+
+    private func owner(_ request: inout CreateJobRequest, _ caller: Caller) async throws -> UserRecord {
+        let accounts = [request.group, request.nmpiCollab, request.nmpiJobID.map { "\($0)" }].compactMap { $0 }
+        guard accounts.count <= 1 else { throw APIError.badRequest("group, nmpi-collab and nmpi-job-id exclude each other") }
+        guard let name = request.owner, !name.allSatisfy(\.isWhitespace) else {
+            request.owner = caller.user.name
+            return caller.user
+        }
+        if name == caller.user.name { return caller.user }
+        guard caller.user.trustLevel.actsForOthers else { throw APIError.badRequest("you may not create jobs for others") }
+        guard let (owner, _) = try await self.core.store.user(named: name) else {
+            throw APIError.badRequest("there is no user \"\(name)\"")
+        }
+        return owner
+    }
+
+    private func keepalive(_ request: CreateJobRequest) throws(APIError) -> Duration {
+        guard let interval = request.keepaliveInterval else { throw .badRequest("keepalive-interval is missing") }
+        let timings = self.core.configuration.timings
+        guard interval.seconds.isFinite, interval.seconds >= WireDuration(timings.minimumKeepalive).seconds,
+            interval.seconds <= WireDuration(timings.maximumKeepalive).seconds
+        else {
+            throw .badRequest(
+                "keepalive-interval is to be \(WireDuration(timings.minimumKeepalive).seconds) to "
+                    + "\(WireDuration(timings.maximumKeepalive).seconds) s")
+        }
+        // In range, so it fits.
+        return .milliseconds(Int64(interval.seconds * 1000))
+    }
+
+    package func destroy(_ job: Int, reason: String?) async throws {
+        guard let change = try await self.core.store.destroy(job, reason: reason, now: self.core.clock()) else { return }
+        self.core.publish([change])
+        self.core.powerNudge.signal()
+        // A job that was first in line may have held up others.
+        self.core.allocatorNudge.signal()
+    }
+
+    /// - Returns: false when the job has no boards.
+    package func switchPower(_ job: Int, on: Bool) async throws -> Bool {
+        guard let change = try await self.core.store.switchPower(of: job, on: on, now: self.core.clock()) else { return false }
+        self.core.publish([change])
+        self.core.powerNudge.signal()
+        return true
+    }
+
+    package func keepAlive(_ job: Int, host: String?) async throws {
+        try await self.core.store.keepAlive(job, host: host, now: self.core.clock())
+    }
+
+    // MARK: - Where the job's boards are
+
+    /// The boards of a job, as the job sees them.
+    package struct Boards: Sendable {
+        package struct Board: Sendable {
+            package var id: Int64
+            package var coordinates: BoardCoordinates
+            package var physical: PhysicalCoordinates
+            package var address: String
+            /// Of the Ethernet chip, relative to the job's root.
+            package var chip: ChipPosition
+            package var powered: Bool
+        }
+
+        package var machine: MachineCatalogue.Machine
+        package var root: BoardCoordinates
+        /// By x, y, z in the machine.
+        package var boards: [Board]
+
+        package var isOn: Bool { !self.boards.isEmpty && self.boards.allSatisfy(\.powered) }
+
+        /// The job's board with a chip of the job on it.
+        package func board(with chip: ChipPosition) -> Board? {
+            let geometry = self.machine.topology.geometry
+            guard chip.x < geometry.widthInChips, chip.y < geometry.heightInChips else { return nil }
+            let place = geometry.board(at: geometry.absolute(chip, from: self.root)).board
+            return self.boards.first { $0.coordinates == place }
+        }
+    }
+
+    /// nil when the job has no boards now.
+    package func boards(of job: JobRecord) async throws -> Boards? {
+        guard let allocation = job.allocation else { return nil }
+        let catalogue = self.core.store.catalogue
+        guard let machine = catalogue.machine(id: allocation.machine), let root = catalogue.place(of: allocation.root) else {
+            return nil
+        }
+        let rootCoordinates = machine.topology.coordinates(of: root.index)
+        let boards = try await self.core.store.boards(of: job.id).compactMap { board -> Boards.Board? in
+            guard let place = catalogue.place(of: board.id), let known = machine.topology.boards[place.index] else {
+                return nil
+            }
+            let chip = machine.topology.geometry.ethernetChip(of: known.coordinates)
+            return Boards.Board(
+                id: board.id, coordinates: known.coordinates, physical: known.physical, address: known.address,
+                chip: machine.topology.geometry.relative(chip, to: rootCoordinates), powered: board.powered)
+        }
+        // Between the two reads the job may have lost them.
+        guard !boards.isEmpty else { return nil }
+        return Boards(machine: machine, root: rootCoordinates, boards: boards)
+    }
+}

@@ -1,0 +1,175 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+import SpallocAPI
+
+/// One allocation service, put together and not yet running: what `spallocd`, the demonstration and the tests use alike.
+///
+/// ```swift
+/// let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
+/// try await service.run { port in print("ready on port \(port)") }
+/// ```
+public struct SpallocApplication: Sendable {
+    package let core: ServiceCore
+    package let sessions: Sessions
+    package let logins: Logins
+    package let registry: ProxyRegistry
+    private let connections: BoardConnections
+    private let factory: BMPControllerFactory
+    private let tls: TLSConfiguration?
+
+    /// Opens the database, adds the machines and users of the configuration, and reads the certificate. Nothing runs or listens yet.
+    ///
+    /// - Throws: ``SpallocServerError`` that names what is wrong.
+    public static func build(
+        configuration: SpallocServerConfiguration, logger: Logger
+    ) async throws(SpallocServerError) -> SpallocApplication {
+        try await self.build(configuration: configuration, logger: logger, clock: SystemClock.now, bmps: nil)
+    }
+
+    /// - Parameter bmps: how BMPs are reached; nil: by SCP over UDP.
+    package static func build(
+        configuration: SpallocServerConfiguration, logger: Logger, clock: @escaping WallClock, bmps: BMPControllerFactory?
+    ) async throws(SpallocServerError) -> SpallocApplication {
+        try configuration.validate()
+        let tls = try configuration.tls.map { tls throws(SpallocServerError) in try self.tlsConfiguration(tls) }
+        let store = try Store(path: configuration.databasePath)
+        do {
+            try await store.importMachines(configuration.machines)
+            for user in configuration.users { try await store.ensureUser(user, rounds: configuration.passwordRounds) }
+        } catch let error as SpallocServerError {
+            throw error
+        } catch {
+            throw SpallocServerError(.database, "cannot write the configuration to \(configuration.databasePath): \(error)")
+        }
+        return SpallocApplication(
+            core: ServiceCore(configuration: configuration, store: store, clock: clock, logger: logger), tls: tls,
+            factory: bmps ?? SCPBMPController.factory(power: configuration.power))
+    }
+
+    private init(core: ServiceCore, tls: TLSConfiguration?, factory: @escaping BMPControllerFactory) {
+        self.core = core
+        self.tls = tls
+        self.factory = factory
+        self.sessions = Sessions(store: core.store, clock: core.clock, idle: core.configuration.timings.sessionIdle)
+        self.logins = Logins(
+            store: core.store, clock: core.clock, lockout: core.configuration.lockout,
+            rounds: core.configuration.passwordRounds)
+        let (registry, connections) = (ProxyRegistry(), BoardConnections())
+        self.registry = registry
+        self.connections = connections
+        core.observe { change in
+            guard change.state == .destroyed || change.state == .queued else { return }
+            registry.closeAll(job: change.job)
+            // Unstructured: a change is told synchronously, and nobody waits for sockets to close.
+            Task { await connections.close(job: change.job) }
+        }
+    }
+
+    private static func tlsConfiguration(
+        _ tls: SpallocServerConfiguration.TLS
+    ) throws(SpallocServerError) -> TLSConfiguration {
+        for path in [tls.certificateChainPath, tls.privateKeyPath] where !FileManager.default.isReadableFile(atPath: path) {
+            throw SpallocServerError(.tls, "cannot read \(path)")
+        }
+        do {
+            let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateChainPath)
+            let key = try NIOSSLPrivateKey(file: tls.privateKeyPath, format: .pem)
+            var configuration = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            configuration.minimumTLSVersion = .tlsv12
+            // A key that does not belong to the certificate is found here, not at the first client.
+            _ = try NIOSSLContext(configuration: configuration)
+            return configuration
+        } catch {
+            throw SpallocServerError(
+                .tls, "the certificate \(tls.certificateChainPath) and the key \(tls.privateKeyPath) cannot be used: \(error)")
+        }
+    }
+
+    // MARK: - Running
+
+    /// Runs until the task is cancelled or the service is shut down gracefully (as a `Service` of a group, for one).
+    ///
+    /// - Parameter onReady: called with the port once the service listens.
+    /// - Throws: ``SpallocServerError`` when it cannot listen.
+    public func run(onReady: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+        let application = try self.application(onReady: onReady)
+        let (core, connections) = (self.core, self.connections)
+        do {
+            try await withGracefulShutdownHandler {
+                try await application.run()
+            } onGracefulShutdown: {
+                // Those who wait for a change would hold the server up.
+                core.changes.end()
+            }
+        } catch let error as IOError {
+            throw self.cannotListen(error)
+        } catch let error as SocketAddressError {
+            throw SpallocServerError(.cannotListen, "cannot listen on \(core.configuration.host): \(error)")
+        }
+        await connections.closeAll()
+        try? core.store.close()
+    }
+
+    private func cannotListen(_ error: IOError) -> SpallocServerError {
+        let place = "\(self.core.configuration.host):\(self.core.configuration.port)"
+        return switch error.errnoCode {
+        case EADDRINUSE: SpallocServerError(.cannotListen, "cannot listen on \(place): the port is in use")
+        case EADDRNOTAVAIL: SpallocServerError(.cannotListen, "cannot listen on \(place): this computer has no such address")
+        case EACCES: SpallocServerError(.cannotListen, "cannot listen on \(place): not permitted")
+        default: SpallocServerError(.cannotListen, "cannot listen on \(place): \(error)")
+        }
+    }
+
+    /// Hummingbird's application, its services with it. Services are shut down in the reverse order.
+    package func application(
+        onReady: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) throws -> Application<RouterResponder<SpallocRequestContext>> {
+        let authoriser = ProxyAuthoriser(core: self.core, sessions: self.sessions, logins: self.logins, registry: self.registry)
+        return Application(
+            responder: self.router().buildResponder(),
+            server: try .http1WithWebSocket(authoriser: { head, _ in await authoriser.decide(head) }, tls: self.tls),
+            configuration: ApplicationConfiguration(
+                address: .hostname(self.core.configuration.host, port: self.core.configuration.port), serverName: nil),
+            services: [
+                PowerService(core: self.core, factory: self.factory),
+                AllocatorService(core: self.core),
+                ExpiryService(core: self.core) { [sessions] in try await sessions.sweep() },
+            ],
+            onServerRunning: { channel in await onReady(channel.localAddress?.port ?? 0) },
+            logger: self.core.logger)
+    }
+
+    package func router() -> Router<SpallocRequestContext> {
+        let router = Router(context: SpallocRequestContext.self, options: [.autoGenerateHeadEndpoints])
+        let tls = self.tls != nil
+        router.add(middleware: ProblemsMiddleware())
+        let base = router.group(RouterPath(self.core.configuration.basePath))
+        LoginController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
+        OperationsController(core: self.core).addPublicRoutes(to: base)
+
+        let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))
+        let seen = SeenRevisions()
+        RootController(core: self.core, sessions: self.sessions, tls: tls).addRoutes(to: api)
+        MachineController(core: self.core, tls: tls).addRoutes(to: api)
+        JobCollectionController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
+        JobController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
+        MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
+        OperationsController(core: self.core).addRoutes(to: api)
+        return router
+    }
+}
+
+extension SpallocApplication: Service {
+    public func run() async throws { try await self.run(onReady: { _ in }) }
+}

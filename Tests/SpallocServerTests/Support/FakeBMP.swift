@@ -1,0 +1,74 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import NIOConcurrencyHelpers
+import SpallocServer
+
+/// A frame's BMP that remembers what it was asked, and fails as it is told.
+final class FakeBMP: Sendable {
+    struct State {
+        var on: Set<Int> = []
+        var log: [String] = []
+        /// How often each slot's FPGAs still come up wrong.
+        var badFPGAs: [Int: Int] = [:]
+        /// So many commands get no answer.
+        var silent = 0
+        /// Slots stopped at (slot, fpga, bank).
+        var stopped: Set<[Int]> = []
+        /// Power-on waits here until it is let go.
+        var gate: Nudge?
+    }
+
+    let state = NIOLockedValueBox(State())
+
+    var on: Set<Int> { self.state.withLockedValue { $0.on } }
+    var log: [String] { self.state.withLockedValue { $0.log } }
+    var stopped: Set<[Int]> { self.state.withLockedValue { $0.stopped } }
+
+    func set(_ change: (inout State) -> Void) { self.state.withLockedValue(change) }
+}
+
+/// One frame's controller.
+struct FakeBMPController: BMPController {
+    let bmp: FakeBMP
+
+    private func answer(_ what: String) throws(BMPError) {
+        let silent = self.bmp.state.withLockedValue { state in
+            state.log.append(what)
+            guard state.silent > 0 else { return false }
+            state.silent -= 1
+            return true
+        }
+        if silent { throw .unreachable("no answer to \(what)") }
+    }
+
+    func setPower(slots: [Int], on: Bool) async throws(BMPError) {
+        try self.answer("\(on ? "on" : "off") \(slots.sorted().map(String.init).joined(separator: ","))")
+        if on, let gate = self.bmp.state.withLockedValue({ $0.gate }) { _ = await gate.wait() }
+        self.bmp.state.withLockedValue { state in
+            for slot in slots {
+                if on { state.on.insert(slot) } else { state.on.remove(slot) }
+                state.stopped = state.stopped.filter { $0[0] != slot }
+            }
+        }
+    }
+
+    func readFPGAFlag(slot: Int, fpga: Int) async throws(BMPError) -> UInt32 {
+        try self.answer("flag \(slot) \(fpga)")
+        return self.bmp.state.withLockedValue { state in
+            guard let bad = state.badFPGAs[slot], bad > 0 else { return UInt32(fpga) | 0xF00 }
+            state.badFPGAs[slot] = bad - 1
+            return 3
+        }
+    }
+
+    func setLinkStop(slot: Int, fpga: Int, bank: Int, stop: Bool) async throws(BMPError) {
+        try self.answer("stop \(slot) \(fpga) \(bank)")
+        self.bmp.state.withLockedValue { state in
+            if stop { state.stopped.insert([slot, fpga, bank]) } else { state.stopped.remove([slot, fpga, bank]) }
+        }
+    }
+
+    func close() async {}
+}
