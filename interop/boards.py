@@ -249,6 +249,10 @@ class BoardsTest:
         x, y = self.SAMPLE[-1]
         chip = self.machine[x, y]
         board = self.machine[chip.nearest_ethernet_x, chip.nearest_ethernet_y].ip_address
+        # Only the root and a chip's own board know the way to it; SpiNNMan would take any connection.
+        connection = self.txrx._locate_spinnaker_connection_for_board_address(board)
+        for tag in (1, 2):
+            self.addCleanup(self.txrx.clear_ip_tag, tag, board)
         with contextlib.closing(SDPConnection(x, y)) as listener:
             self.txrx.set_ip_tag(IPTag(board, x, y, 1, "127.0.0.1", listener.local_port))
             self.txrx.set_reverse_ip_tag(ReverseIPTag(board, 2, 23456, x, y, 1, sdp_port=2))
@@ -257,7 +261,7 @@ class BoardsTest:
             self.wait_for(cores, self.state("RUNNING"))
             self.txrx.send_sdp_message(SDPMessage(
                 SDPHeader(flags=SDPFlag.REPLY_NOT_EXPECTED, destination_port=2, destination_cpu=1,
-                          destination_chip_x=x, destination_chip_y=y), b"hello out there"))
+                          destination_chip_x=x, destination_chip_y=y), b"hello out there"), connection)
             back = listener.receive_sdp_message(2.0)
             self.assertEqual(bytes(back.data[back.offset:]), b"hello out there")
             self.assertEqual((back.sdp_header.source_chip_x, back.sdp_header.source_chip_y), (x, y))
@@ -273,8 +277,6 @@ class BoardsTest:
             self.assertEqual(bytes(back.data[back.offset:]), b"hello in there")
             self.txrx.send_signal(APP, Signal.EXIT)
             self.wait_for(cores, self.state("FINISHED"))
-            self.txrx.clear_ip_tag(1, board)
-            self.txrx.clear_ip_tag(2, board)
 
     def state(self, name):
         from spinnman.model.enums import CPUState

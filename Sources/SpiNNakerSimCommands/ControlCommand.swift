@@ -19,11 +19,20 @@ enum ControlCommand: Hashable, Sendable {
         case cycle
     }
 
+    /// As the machine sees it.
+    enum Direction: String, Hashable, Sendable {
+        case incoming = "in"
+        case outgoing = "out"
+        case both
+    }
+
     case help
     case boards
     case bmps
     case status
     case power(Power, Boards)
+    case fault(InjectedFault)
+    case network(Direction, NetworkFaults?)
     case quit
 
     /// - Returns: nil for an empty line, or one that begins with `#`.
@@ -42,6 +51,8 @@ enum ControlCommand: Hashable, Sendable {
         case "status": self = try alone(.status)
         case "quit", "exit": self = try alone(.quit)
         case "power": self = try ControlCommand.power(rest)
+        case "fault": self = .fault(try InjectedFault(words: rest))
+        case "network": self = try ControlCommand.network(rest)
         default: throw SimError("there is no command \"\(verb)\"; help lists them")
         }
     }
@@ -51,6 +62,13 @@ enum ControlCommand: Hashable, Sendable {
             throw SimError("power is told on, off or cycle, and then boards")
         }
         return .power(how, try ControlCommand.boards(Array(words.dropFirst())))
+    }
+
+    private static func network(_ words: [String]) throws(SimError) -> ControlCommand {
+        if let direction = words.first.flatMap({ Direction(rawValue: $0) }) {
+            return .network(direction, try NetworkFaults.parse(words: Array(words.dropFirst())))
+        }
+        return .network(.both, try NetworkFaults.parse(words: words))
     }
 
     private static func boards(_ words: [String]) throws(SimError) -> Boards {
@@ -64,11 +82,24 @@ enum ControlCommand: Hashable, Sendable {
         return .some(boards)
     }
 
-    static let helpText = """
-        boards                        every board: place, address, state, datagrams in and out
-        bmps                          every BMP: frame, address, boards in their slots
-        status                        the whole machine in one line
-        power on|off|cycle BOARD…     as a hand at the plug; BOARD is x,y,z, an address, a number, or all
-        quit                          stop the simulator
-        """
+    static let helpText: String = {
+        let faults = InjectedFault.forms.map { form in
+            let head = "  fault \(form.name) \(form.parameters)"
+            return head + String(repeating: " ", count: max(1, 36 - head.count)) + form.meaning
+        }
+        return """
+              boards                            every board: address, state, LEDs, traffic
+              bmps                              every BMP: frame, address, boards
+              status                            the whole machine in one line
+              power on|off|cycle BOARD…         as a hand at the plug
+              network [in|out] NAME=VALUE…      see below
+              network [in|out] none             nothing is lost, no time passes
+            \(faults.joined(separator: "\n"))
+              quit                              stop the simulator
+
+            BOARD is x,y,z (for power also an address, a number or all), CHIP is BOARD/x,y.
+            NAME is drop, duplicate, reorder or corrupt with a probability, drop-every with
+            a number, latency, jitter or reorder-delay with a duration like 2ms.
+            """
+    }()
 }

@@ -24,6 +24,7 @@ import VirtualSpiNNaker
 /// | `firmware-link-quirks` | SC&MP drops three inter-board links per board | true |
 /// | `hello` | un-booted boards say HELLO | false |
 /// | `dead-boards`, `dead-chips`, `dead-cores`, `dead-links` | lists of places, see `Places.swift` | `[]` |
+/// | `network`, `network-in`, `network-out` | object, see `NetworkWords.swift` | nothing is lost |
 /// | `timeline` | list of `{"after": seconds, "state": "running"}` | runs 1 s, finishes |
 /// | `timelines` | object: text in a binary, its timeline | `{}` |
 package struct MachineFile: Decodable, Sendable {
@@ -38,6 +39,8 @@ package struct MachineFile: Decodable, Sendable {
     var hasFirmwareLinkQuirks: Bool?
     var sendsHello: Bool?
     var faults: HardwareFaults
+    var incoming: NetworkFaults?
+    var outgoing: NetworkFaults?
     var timeline: ApplicationTimeline?
     var timelines: [String: ApplicationTimeline]
 
@@ -52,6 +55,9 @@ package struct MachineFile: Decodable, Sendable {
         case deadChips = "dead-chips"
         case deadCores = "dead-cores"
         case deadLinks = "dead-links"
+        case network
+        case networkIn = "network-in"
+        case networkOut = "network-out"
     }
 
     /// - Throws: ``SimError`` that names the file, the key and what is wrong with it.
@@ -116,6 +122,9 @@ package struct MachineFile: Decodable, Sendable {
             deadChips: Set(try places(.deadChips, PlaceForm.chip) { BoardChip(place: $0) }),
             deadLinks: Set(try places(.deadLinks, PlaceForm.link) { BoardChipLink(place: $0) }))
         for core in try places(.deadCores, PlaceForm.core, { BoardCore(place: $0) }) { self.faults.add(core) }
+        let network = try container.decodeIfPresent(NetworkFaultsFile.self, forKey: .network)?.faults
+        self.incoming = try container.decodeIfPresent(NetworkFaultsFile.self, forKey: .networkIn)?.faults ?? network
+        self.outgoing = try container.decodeIfPresent(NetworkFaultsFile.self, forKey: .networkOut)?.faults ?? network
         self.timeline = try container.decodeIfPresent([TimelineStep].self, forKey: .timeline).map(ApplicationTimeline.init)
         self.timelines = try (container.decodeIfPresent([String: [TimelineStep]].self, forKey: .timelines) ?? [:])
             .mapValues(ApplicationTimeline.init)
@@ -153,19 +162,13 @@ private struct TimelineStep: Decodable {
 
     private enum CodingKeys: String, CodingKey, CaseIterable { case after, state }
 
-    private static let states: [String: CoreState] = [
-        "running": .running, "paused": .paused, "sync0": .sync0, "sync1": .sync1, "finished": .finished,
-        "run-time-exception": .runTimeException, "watchdog": .watchdog,
-    ]
-
     init(from decoder: any Decoder) throws {
         try decoder.suggestForUnknownKeys(CodingKeys.allCases.map(\.rawValue))
         let container = try decoder.container(keyedBy: CodingKeys.self)
         let name = try container.decode(String.self, forKey: .state)
-        guard let state = TimelineStep.states[name] else {
-            let known = TimelineStep.states.keys.sorted().joined(separator: ", ")
+        guard let state = CoreState(name: name) else {
             throw DecodingError.dataCorruptedError(
-                forKey: .state, in: container, debugDescription: "\"\(name)\" is none of \(known)")
+                forKey: .state, in: container, debugDescription: "\"\(name)\" is none of \(CoreState.knownNames)")
         }
         let after = try container.decodeIfPresent(Double.self, forKey: .after) ?? 0
         guard after >= 0, after <= 1e6 else {

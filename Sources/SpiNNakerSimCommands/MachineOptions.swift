@@ -102,16 +102,36 @@ struct MachineOptions: ParsableArguments {
     @Option(help: ArgumentHelp("A link that does not work; may be repeated.", valueName: "board/x,y/link"))
     var deadLink: [BoardChipLink] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A network that loses or delays datagrams, like \"drop=0.01 latency=2ms\"; see tell --help.", valueName: "faults"))
+    var network: String?
+
     func validate() throws {
+        do { _ = try self.networkFaults() } catch { throw ValidationError("\(error)") }
         if let scale = self.bootTimeScale, !(scale >= 0 && scale <= 1000) {
             throw ValidationError("--boot-time-scale is a number in 0...1000")
         }
     }
 
+    private func networkFaults() throws(SimError) -> NetworkFaults? {
+        guard let network else { return nil }
+        return try NetworkFaults.parse(words: network.split { $0 == " " || $0 == "," }.map(String.init))
+    }
+
+    /// The machine, and the network in front of it.
     /// - Throws: ``SimError`` when the description file is bad.
-    func machine() throws -> VirtualMachineDescription {
+    func setup() throws -> SimulatorSetup {
+        let file = try self.description.map { try MachineFile.read(path: $0) }
+        let network = try self.networkFaults()
+        return SimulatorSetup(
+            machine: self.machine(file), isBaseFree: self.base == .free, incoming: network ?? file?.incoming,
+            outgoing: network ?? file?.outgoing)
+    }
+
+    private func machine(_ file: MachineFile?) -> VirtualMachineDescription {
         var machine = VirtualMachineDescription(.triads(width: 1, height: 1))
-        if let description { try MachineFile.read(path: description).apply(to: &machine) }
+        file?.apply(to: &machine)
         if let kind { machine.kind = kind.kind }
         if case .fixed(let base) = self.base { machine.base = base }
         if let bootTimeScale { machine.bootTimeScale = bootTimeScale }

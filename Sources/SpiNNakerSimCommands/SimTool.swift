@@ -47,10 +47,13 @@ package struct SimTool: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Take commands at standard input; \"help\" lists them.")
     var interactive = false
 
+    @Flag(help: "Tell what does not show on the wire: power, boots, refused commands, core states.")
+    var events = false
+
     @Flag(name: .shortAndLong, help: "Do not list the addresses.")
     var quiet = false
 
-    @Flag(name: .shortAndLong, help: "Tell on standard error what goes on inside.")
+    @Flag(name: .shortAndLong, help: "Tell on standard error what the simulator itself does.")
     var verbose = false
 
     package init() {}
@@ -65,10 +68,10 @@ package struct SimTool: AsyncParsableCommand {
         var logger = Logger(label: "spinnaker-sim", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = self.verbose ? .info : .warning
         try await runSimulator(
-            try self.machine.machine(), isBaseFree: self.machine.base == .free,
+            try self.machine.setup(),
             options: SimulatorOptions(
                 readyFile: self.json, status: self.status.map { .milliseconds(Int64($0 * 1000)) }, controlPath: self.control,
-                isInteractive: self.interactive, isQuiet: self.quiet), logger: logger)
+                isInteractive: self.interactive, tellsEvents: self.events, isQuiet: self.quiet), logger: logger)
     }
 
     /// Runs a command line and says with which code the process shall exit. Ctrl-C is heard from the first moment.

@@ -67,7 +67,20 @@ extension Simulator {
                 }
             }
             return ""
+        case .fault(let fault):
+            try await self.host.withMachine { machine, now in try machine.inject(fault, now: now) }
+            return ""
+        case .network(let direction, let faults):
+            try await self.setNetwork(direction, faults)
+            return ""
         case .quit: return ""
+        }
+    }
+
+    func setNetwork(_ direction: ControlCommand.Direction, _ faults: NetworkFaults?) async throws {
+        try await self.host.withMachine { machine, _ in
+            if direction != .outgoing { machine.incoming = faults }
+            if direction != .incoming { machine.outgoing = faults }
         }
     }
 
@@ -82,6 +95,7 @@ extension Simulator {
 extension Simulator.Summary {
     var line: String {
         "\(self.powered) of \(self.boards) boards on, \(self.booted) booted; "
-            + "datagrams in \(self.traffic.received), out \(self.traffic.sent)"
+            + "datagrams in \(self.traffic.received), out \(self.traffic.sent); "
+            + "chips' memory \(self.memory >> 20) MiB"
     }
 }

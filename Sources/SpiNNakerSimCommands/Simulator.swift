@@ -13,10 +13,12 @@ struct Simulator: Sendable {
     let description: VirtualMachineDescription
 
     /// What a board is doing.
-    struct BoardStatus: Hashable, Sendable {
+    struct BoardStatus: Sendable {
         var isPowered: Bool
         var isBooted: Bool
         var traffic: BoardTraffic
+        /// Bit n: LED n is lit, of the Ethernet chip and of the BMP.
+        var leds: (chip: UInt8, bmp: UInt8)
     }
 
     /// The whole machine in numbers.
@@ -25,6 +27,8 @@ struct Simulator: Sendable {
         var powered = 0
         var booted = 0
         var traffic = BoardTraffic()
+        /// Bytes that chips really hold.
+        var memory = 0
     }
 
     /// By board, in the order of ``VirtualMachineHost/boards``, all of one moment.
@@ -34,7 +38,7 @@ struct Simulator: Sendable {
             numbers.map {
                 BoardStatus(
                     isPowered: machine.isPowered(board: $0), isBooted: machine.isBooted(board: $0),
-                    traffic: machine.traffic(ofBoard: $0))
+                    traffic: machine.traffic(ofBoard: $0), leds: machine.leds(ofBoard: $0))
             }
         }
     }
@@ -48,6 +52,7 @@ struct Simulator: Sendable {
             summary.traffic.received += board.traffic.received
             summary.traffic.sent += board.traffic.sent
         }
+        summary.memory = try await self.host.withMachine { machine, _ in machine.residentMemory }
         return summary
     }
 
@@ -68,13 +73,14 @@ struct Simulator: Sendable {
     func boardReport() async throws -> Report {
         let status = try await self.boardStatus()
         return .rows(
-            ["board", "number", "slot", "address", "state", "in", "out"],
+            ["board", "number", "slot", "address", "state", "led", "bmp-led", "in", "out"],
             zip(self.host.boards, status).map { board, status in
                 [
                     .text(board.coordinates.place), .number(board.number), .text(board.physical.place),
                     .text(board.address.description),
                     .text(status.isBooted ? "booted" : status.isPowered ? "on" : "off"),
-                    .number(status.traffic.received), .number(status.traffic.sent),
+                    .lit(status.leds.chip), .lit(status.leds.bmp), .number(status.traffic.received),
+                    .number(status.traffic.sent),
                 ]
             })
     }
@@ -107,4 +113,11 @@ extension BoardCoordinates {
 extension PhysicalCoordinates {
     /// Cabinet, frame, slot.
     var place: String { "\(self.cabinet),\(self.frame),\(self.board)" }
+}
+
+extension Report.Cell {
+    /// The numbers of the LEDs that are lit.
+    fileprivate static func lit(_ leds: UInt8) -> Report.Cell {
+        .text((0..<8).filter { leds >> $0 & 1 == 1 }.map { "\($0)" }.joined(separator: ","))
+    }
 }

@@ -15,20 +15,30 @@ struct SimulatorOptions: Sendable {
     var status: Duration?
     var controlPath: String?
     var isInteractive = false
+    var tellsEvents = false
     var isQuiet = false
 }
 
+/// What is simulated.
+struct SimulatorSetup: Sendable {
+    var machine: VirtualMachineDescription
+    /// Takes any block of addresses that nobody listens at, instead of the description's.
+    var isBaseFree = false
+    var incoming: NetworkFaults?
+    var outgoing: NetworkFaults?
+}
+
 /// Starts the machine, and is there until it is told to quit or the task is cancelled.
-/// - Parameter isBaseFree: takes any block of addresses that nobody listens at, instead of the description's.
-func runSimulator(
-    _ description: VirtualMachineDescription, isBaseFree: Bool, options: SimulatorOptions, logger: Logger
-) async throws {
+func runSimulator(_ setup: SimulatorSetup, options: SimulatorOptions, logger: Logger) async throws {
     let started = ContinuousClock.now
-    let bases = isBaseFree ? VirtualMachineHost.candidateBases : [description.base]
-    try await withVirtualMachineHost(description, bases: bases, logger: logger) { host, base in
-        var description = description
+    let bases = setup.isBaseFree ? VirtualMachineHost.candidateBases : [setup.machine.base]
+    try await withVirtualMachineHost(setup.machine, bases: bases, logger: logger) { host, base in
+        var description = setup.machine
         description.base = base
         let simulator = Simulator(host: host, description: description)
+        try await simulator.setNetwork(.incoming, setup.incoming)
+        try await simulator.setNetwork(.outgoing, setup.outgoing)
+        if options.tellsEvents { try await simulator.tellEvents() }
         if !options.isQuiet { simulator.introduce(after: ContinuousClock.now - started) }
         try await simulator.run(options)
     }
@@ -96,6 +106,14 @@ extension Simulator {
                     if ending == .quit { return group.cancelAll() }
                 }
             }
+        }
+    }
+
+    fileprivate func tellEvents() async throws {
+        let context = CommandContext.current
+        try await self.host.withMachine { machine, _ in
+            let places = machine.boards.map(\.coordinates.place)
+            machine.observer = { event in context.out(event.line { places.indices.contains($0) ? places[$0] : "\($0)" }) }
         }
     }
 
