@@ -74,6 +74,12 @@ private func run<Output>(
 ) async throws -> Output {
     for board in transceiver.withState({ $0.boards }) { board.connection.start() }
     for bmp in transceiver.bmps { bmp.start() }
-    defer { transceiver.close() }
-    return try await body(transceiver)
+    let result: Result<Output, any Error>
+    do {
+        result = .success(try await body(transceiver))
+    } catch {
+        result = .failure(error)
+    }
+    await transceiver.close()
+    return try result.get()
 }

@@ -17,7 +17,7 @@ private let bases = Atomic<Int>(Int(ProcessInfo.processInfo.processIdentifier))
 
 /// Runs `body` with a virtual machine on loopback.
 func withVirtualBoards<Output>(
-    _ kind: VirtualMachineDescription.Kind, faults: PhysicalFaults = .none, isPowered: Bool = true,
+    _ kind: VirtualMachineDescription.Kind, faults: HardwareFaults = .none, isPowered: Bool = true,
     _ body: (VirtualMachineHost) async throws -> Output
 ) async throws -> Output {
     var logger = Logger(label: "test")
