@@ -10,7 +10,7 @@ import SpiNNakerWire
 
 /// Runs `body` with a transceiver over links to boards, and closes the links when it is over, however it ends.
 ///
-/// Nothing is sent before `body` asks for it: begin with ``Transceiver/ensureReady(image:)`` when the machine may not be booted, or
+/// Nothing is sent before `body` asks for it: begin with ``Transceiver/ensureReady(image:values:)`` when the machine may not be booted, or
 /// ``Transceiver/discoverMachine()`` when it is.
 ///
 /// - Parameters:
