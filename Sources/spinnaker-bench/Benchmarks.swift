@@ -8,7 +8,6 @@ import Foundation
 @main
 struct Benchmarks {
     static func main() async {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let arguments = CommandLine.arguments.dropFirst()
         if arguments.first == BarePair.argument {
             exit(BarePair.respond(replySize: arguments.dropFirst().first.flatMap { Int($0) } ?? 64))
