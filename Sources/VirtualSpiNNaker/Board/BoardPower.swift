@@ -13,6 +13,7 @@ extension MachineFabric {
     ) {
         guard board.isPresent else { return }
         software.stop(board: board.number)
+        self.linkChanges += 1
         board.life += 1
         board.rom = BootROM()
         board.fpgas.reset()
@@ -40,6 +41,7 @@ extension MachineFabric {
     package func reset(board: Board, software: any ChipSoftware) {
         guard board.isOn else { return }
         software.stop(board: board.number)
+        self.linkChanges += 1
         board.life += 1
         board.rom = BootROM()
         self.loadBlacklist(ofBoard: board.number)

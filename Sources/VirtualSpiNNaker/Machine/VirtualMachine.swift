@@ -24,6 +24,14 @@ public final class VirtualMachine {
     package let software: any ChipSoftware
     package let bmps: [BMPFrame]
 
+    /// Faults of the network on the way in and out, for all boards and BMPs; nil: none, and no time passes on the way.
+    public var incoming: NetworkFaults?
+    public var outgoing: NetworkFaults? {
+        get { self.fabric.outgoing }
+        set { self.fabric.outgoing = newValue }
+    }
+    private var incomingCount = 0
+
     public convenience init(_ description: VirtualMachineDescription) throws(VirtualMachineError) {
         try self.init(description) { NativeSystem(fabric: $0) }
     }
@@ -118,6 +126,26 @@ public final class VirtualMachine {
     public func receive(
         _ datagram: ByteBuffer, at endpoint: MachineEndpoint, port: UInt16, from sender: HostAddress, now: NIODeadline
     ) {
+        guard let incoming = self.incoming else {
+            return self.deliver(datagram, at: endpoint, port: port, from: sender, now: now)
+        }
+        self.incomingCount += 1
+        for delay in incoming.delays(ofDatagram: self.incomingCount, using: &self.fabric.random) {
+            let datagram = incoming.damaged(datagram, using: &self.fabric.random)
+            if delay <= .zero {
+                self.deliver(datagram, at: endpoint, port: port, from: sender, now: now)
+            } else {
+                self.fabric.timers.schedule(at: now + delay) { [unowned self] then in
+                    self.deliver(datagram, at: endpoint, port: port, from: sender, now: then)
+                }
+            }
+        }
+    }
+
+    private func deliver(
+        _ datagram: ByteBuffer, at endpoint: MachineEndpoint, port: UInt16, from sender: HostAddress, now: NIODeadline
+    ) {
+        self.fabric.now = now
         switch endpoint {
         case .board(let number):
             guard self.fabric.boards.indices.contains(number) else { return }
@@ -148,6 +176,7 @@ public final class VirtualMachine {
 
     /// Does what was due by `now`.
     public func advance(to now: NIODeadline) {
+        self.fabric.now = now
         while let (deadline, action) = self.fabric.timers.popDue(at: now) { action(deadline) }
     }
 
