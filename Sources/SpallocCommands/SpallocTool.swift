@@ -26,7 +26,8 @@ package struct SpallocTool: AsyncParsableCommand {
               0 done, 1 failed, 2 wrong usage, 3 no boards to be had now, 130 stopped by Ctrl-C
             """,
         subcommands: [
-            CreateCommand.self, JobsCommand.self, JobCommand.self, HoldCommand.self, PowerCommand.self, DestroyCommand.self,
+            DemoCommand.self, CreateCommand.self, JobsCommand.self, JobCommand.self, HoldCommand.self, PowerCommand.self,
+            DestroyCommand.self,
             WhereIsCommand.self, MachinesCommand.self, LoginCheckCommand.self, VersionCommand.self,
         ])
 
@@ -87,7 +88,7 @@ package struct SpallocTool: AsyncParsableCommand {
         }
     }
 
-    private static func oneLine(_ error: any Error) -> String {
+    static func oneLine(_ error: any Error) -> String {
         "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

@@ -159,10 +159,11 @@ public struct SpallocApplication: Sendable {
         OperationsController(core: self.core).addPublicRoutes(to: base)
 
         let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))
+        let seen = SeenRevisions()
         RootController(core: self.core, sessions: self.sessions, tls: tls).addRoutes(to: api)
         MachineController(core: self.core, tls: tls).addRoutes(to: api)
-        JobCollectionController(core: self.core, tls: tls).addRoutes(to: api)
-        JobController(core: self.core, tls: tls, seen: SeenRevisions()).addRoutes(to: api)
+        JobCollectionController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
+        JobController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
         MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         return router

@@ -10,6 +10,7 @@ import SpallocAPI
 struct JobCollectionController: Sendable {
     let core: ServiceCore
     let tls: Bool
+    let seen: SeenRevisions
 
     func addRoutes(to router: RouterGroup<SpallocRequestContext>) {
         router.get("jobs", use: self.list)
@@ -52,6 +53,8 @@ struct JobCollectionController: Sendable {
         try caller.require(caller.user.trustLevel.mayHaveJobs)
         let wanted = try await request.decodeJSON(CreateJobRequest.self)
         let id = try await JobService(core: self.core).create(wanted, caller: caller, host: context.remoteAddress)
+        // Who creates a job knows it as queued: a first wait returns at once if it is more by then.
+        self.seen.saw(1, of: id, by: caller.sessionKey, over: false)
         let links = Links(request, listensWithTLS: self.tls, basePath: self.core.configuration.basePath)
         return try .json(
             CreateJobReply(jobID: id, jobRef: links.job(id)), status: .created, headers: [.location: links.job(id)])

@@ -49,7 +49,7 @@ struct JobController: Sendable {
     @Sendable
     private func describe(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         var job = try await self.job(context)
-        let session = context.caller?.session ?? context.caller.map { "user \($0.user.id)" } ?? ""
+        let session = try context.requireCaller().sessionKey
         if Query(request).flag(SpallocHTTP.wait), job.state != .destroyed {
             let known =
                 request.headers[.ifNoneMatch].flatMap(ETag.revision) ?? self.seen.revision(of: job.id, by: session)

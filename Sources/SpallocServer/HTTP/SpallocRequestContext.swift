@@ -16,6 +16,9 @@ package struct Caller: Hashable, Sendable {
     /// The cookie, to tell sessions of one user apart.
     package var session: String?
 
+    /// What tells this session from others.
+    package var sessionKey: String { self.session ?? "user \(self.user.id)" }
+
     package func require(_ allowed: Bool) throws(APIError) {
         guard allowed else { throw .forbidden }
     }

@@ -70,4 +70,10 @@ package struct JobChange: Hashable, Sendable {
     package var job: Int
     package var revision: Int64
     package var state: JobState
+
+    package init(job: Int, revision: Int64, state: JobState) {
+        self.job = job
+        self.revision = revision
+        self.state = state
+    }
 }

@@ -156,9 +156,10 @@ struct Session: Sendable {
 
     /// Follows a job by long-polls until it is in one of the states.
     func wait(_ job: Int, for states: Set<JobState>) async throws -> JobDescription {
+        var now = try await self.get(JobDescription.self, "jobs/\(job)/?wait=False")
         for _ in 0..<50 {
-            let now = try await self.get(JobDescription.self, "jobs/\(job)/?wait=true")
             if states.contains(now.state) { return now }
+            now = try await self.get(JobDescription.self, "jobs/\(job)/?wait=true")
         }
         throw TimedOut(what: "job \(job) to be \(states)")
     }
