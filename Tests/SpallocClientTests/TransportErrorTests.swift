@@ -18,12 +18,11 @@ import Testing
     }
 
     @Test func aServiceThatIsDownIsRefusedAtOnce() async throws {
-        let port = try await ScriptedPeer.run({ _ in .close }) { $0.port }
-        let start = ContinuousClock.now
-        let error = try await self.failure("http://127.0.0.1:\(port)/spalloc/")
+        // An address of loopback that is ours alone: a port that a test has just left may be another's by now.
+        let error = try await self.failure("http://127.201.17.1:9/spalloc/")
+        // Not a timeout: it was not tried again until one came.
         #expect(error.code == .connectionRefused)
-        #expect("\(error)" == "nothing answers at http://127.0.0.1:\(port): the service is not running there")
-        #expect(ContinuousClock.now - start < .seconds(1))
+        #expect("\(error)" == "nothing answers at http://127.201.17.1:9: the service is not running there")
     }
 
     @Test func anUnknownHostIsNamed() async throws {
