@@ -231,7 +231,8 @@ let package = Package(
         .testTarget(
             name: "SpallocClientTests",
             dependencies: [
-                "SpallocClient", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpallocClient", "SpallocCommands", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ] + nio,

@@ -63,7 +63,8 @@ class SpiNNManTest(unittest.TestCase):
             self.assertEqual(set(connections.values()), set(self.demo["boards"]))
             self.assertIsNotNone(job.where_is_machine(9, 5))
 
-            with job.create_transceiver() as transceiver:
+            transceiver = job.create_transceiver()
+            try:
                 machine = transceiver.get_machine_details()
                 self.assertEqual(machine.n_chips, 144)
                 self.assertEqual(len(machine.ethernet_connected_chips), 3)
@@ -80,6 +81,8 @@ class SpiNNManTest(unittest.TestCase):
                     transceiver.write_memory(x, y, 0x60240000, data)
                     self.assertEqual(bytes(transceiver.read_memory(x, y, 0x60240000, len(data))), data)
                 transceiver.reset_routing()
+            finally:
+                transceiver.close()
         with self.client() as client:
             self.assertEqual(list(client.list_jobs()), [])
 

@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import Foundation
 import SpallocClient
 
 /// `spalloc`: the command line of a Spalloc service's user.
@@ -25,16 +26,18 @@ package struct SpallocTool: AsyncParsableCommand {
               0 done, 1 failed, 2 wrong usage, 3 no boards to be had now, 130 stopped by Ctrl-C
             """,
         subcommands: [
-            CreateCommand.self, JobsCommand.self, JobCommand.self, HoldCommand.self, PowerCommand.self, DestroyCommand.self,
+            DemoCommand.self, CreateCommand.self, JobsCommand.self, JobCommand.self, HoldCommand.self, PowerCommand.self,
+            DestroyCommand.self,
             WhereIsCommand.self, MachinesCommand.self, LoginCheckCommand.self, VersionCommand.self,
         ])
 
     package init() {}
 
     /// Runs a command line and says with which code the process shall exit. Ctrl-C is heard from the first moment.
-    package static func run(_ arguments: [String]? = nil) async -> Int32 {
+    /// - Parameter signals: those that stop it. A test has its own.
+    package static func run(_ arguments: [String]? = nil, signals: [Int32] = [SIGINT, SIGTERM]) async -> Int32 {
         do {
-            try await withSignals { try await SpallocTool.perform(arguments) }
+            try await withSignals(signals) { try await SpallocTool.perform(arguments) }
             return 0
         } catch {
             return Self.explain(error)
@@ -85,7 +88,7 @@ package struct SpallocTool: AsyncParsableCommand {
         }
     }
 
-    private static func oneLine(_ error: any Error) -> String {
+    static func oneLine(_ error: any Error) -> String {
         "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

@@ -7,5 +7,7 @@ import SpallocCommands
 
 @main
 struct Entry {
-    static func main() async { exit(await SpallocTool.run()) }
+    static func main() async {
+        exit(await SpallocTool.run())
+    }
 }

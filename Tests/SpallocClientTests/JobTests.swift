@@ -130,7 +130,7 @@ private struct Mishap: Error, CustomStringConvertible {
         })
         try await service.run { client, _ in
             let job = SpallocJob(
-                id: 42, url: client.job(42).url, session: client.session, keepaliveInterval: .milliseconds(600))
+                id: 42, url: client.job(42).url, session: client.session, keepaliveInterval: .milliseconds(1500))
             try await job.whileKeptAlive {
                 var seen: [String] = []
                 for await event in job.events {

@@ -62,11 +62,12 @@ import Testing
 
     @Test func aStallEndsAtTheDeadline() async throws {
         let service = FakeService(special: { $0.path.hasSuffix("machines/") ? .stall : nil })
-        var configuration = FakeService.quick
-        configuration.requestTimeout = .milliseconds(300)
-        try await service.run(configuration: configuration) { client, _ in
+        try await service.run { client, _ in
             let start = ContinuousClock.now
-            let error = try await #require(throws: SpallocError.self) { try await client.machines() }
+            let url = client.session.rootURL.appending("machines").asFolder
+            let error = try await #require(throws: SpallocError.self) {
+                try await client.session.get(url, timeout: .milliseconds(300))
+            }
             #expect(error.code == .timeout)
             #expect(error.isTransient)
             #expect(ContinuousClock.now - start < .seconds(2))

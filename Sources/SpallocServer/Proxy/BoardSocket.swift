@@ -8,7 +8,8 @@ import SpiNNakerMachine
 
 /// The UDP socket of one channel, on the event loop of its websocket.
 ///
-/// That of a *connected* channel is not connected in the kernel's sense. A board that is off answers with ICMP "port unreachable", which
+/// That of a *connected* channel is not connected in the kernel's sense. A board that is off answers with ICMP "port
+/// unreachable", which
 /// a connected socket reports as an error of its next send, and NIO then closes the channel; it has to be a lost datagram.
 /// So the sender is compared here.
 final class BoardSocket: ChannelInboundHandler {

@@ -44,7 +44,8 @@ package struct ProxyCounters: Hashable, Sendable {
     }
 }
 
-/// The sums over all sessions, and the number that the next channel gets. A session adds to them once per read, not per datagram.
+/// The sums over all sessions, and the number that the next channel gets. A session adds to them once per read, not per
+/// datagram.
 package final class ProxyTotals: Sendable {
     private let sums = Mutex(ProxyCounters())
     /// The wire knows one counter for the whole process: 1, 2, …, and never 0.

@@ -43,6 +43,7 @@ package struct HTTP1OrWebSocketChannel: ServerChildChannel, HTTPChannelHandler {
                 connectionState: HTTPConnectionStateHandler(
                     idleTimeout: self.configuration.idleTimeout.map { .nanoseconds($0.nanoseconds) }, logger: logger))
             let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(WholeCloseHandler())
             try pipeline.addHandler(neighbours.encoder)
             try pipeline.addHandler(neighbours.decoderHandler)
             try pipeline.addHandler(
@@ -77,5 +78,18 @@ extension HTTPServerBuilder {
         guard var tls else { return plain }
         tls.applicationProtocols = ["http/1.1"]
         return try .tls(plain, tlsConfiguration: tls)
+    }
+}
+
+/// Once we close a connection ourselves, its peer's end of it is no half-closure.
+///
+/// Hummingbird allows half-closure. While it is allowed, NIOSSL (2.37.6) takes the peer's answer to our own `close_notify` for one, and only
+/// lets go of the socket 5 s later: a server would take that long to stop, for one idle HTTPS connection.
+private final class WholeCloseHandler: ChannelOutboundHandler {
+    typealias OutboundIn = ByteBuffer
+
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        if mode == .all { try? context.channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: false) }
+        context.close(mode: mode, promise: promise)
     }
 }

@@ -7,7 +7,8 @@ import NIOHTTP1
 
 /// NIO's HTTP request decoder, so that it can go on.
 ///
-/// Behind a request that asks for any upgrade (`Upgrade: h2c` as much as a websocket) NIO's decoder stops, since what follows may be no HTTP. If
+/// Behind a request that asks for any upgrade (`Upgrade: h2c` as much as a websocket) NIO's decoder stops, since what
+/// follows may be no HTTP. If
 /// the upgrade is not made, the next request on that connection would hang for ever. This one can be told to go on with a fresh
 /// decoder where the old one stopped, or to hand over what it has not read.
 final class ResumableRequestDecoder: ByteToMessageDecoder {

@@ -11,8 +11,10 @@ import SpiNNakerLink
 
 /// Stands between the HTTP decoder and Hummingbird: takes out the requests for a websocket, and lets all others pass untouched.
 ///
-/// NIO's own upgrade handlers lose the head of a request whose upgrade is not made; this one answers a refused websocket, keeps the
-/// connection usable behind it, and behind any other `Upgrade:` that nobody makes. An accepted websocket takes the place of the HTTP
+/// NIO's own upgrade handlers lose the head of a request whose upgrade is not made; this one answers a refused
+/// websocket, keeps the
+/// connection usable behind it, and behind any other `Upgrade:` that nobody makes. An accepted websocket takes the place
+/// of the HTTP
 /// handlers. Hummingbird's end of the pipeline stays where it is, hears nothing more, and ends with the channel.
 final class UpgradeSwitch: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart

@@ -11,7 +11,8 @@ import SpiNNakerWire
 /// It outlives its websocket. When that is lost, every port that was open is opened again on the next one, under a new
 /// channel id; calls that were under way fail. `Port` is who gets a channel's datagrams, `Token` who waits for a call.
 ///
-/// A port is entered when its OPEN is *sent* and gets its channel when the reply is *parsed*, in the order of the frames: a datagram
+/// A port is entered when its OPEN is *sent* and gets its channel when the reply is *parsed*, in the order of the
+/// frames: a datagram
 /// right behind the reply finds its port.
 package struct ProxyClientMachine<Port, Token> {
     package struct PortID: Hashable, Sendable, Comparable {
@@ -197,7 +198,8 @@ package struct ProxyClientMachine<Port, Token> {
         return self.ports.keys.sorted().compactMap { self.startOpening($0, now: now) }
     }
 
-    /// The websocket is gone. Calls under way fail; a CLOSE has got what it wanted. Ports that were open wait for the next websocket.
+    /// The websocket is gone. Calls under way fail; a CLOSE has got what it wanted. Ports that were open wait for the
+    /// next websocket.
     package mutating func disconnected(_ reason: String) -> [Action] {
         self.isConnected = false
         var actions: [Action] = []

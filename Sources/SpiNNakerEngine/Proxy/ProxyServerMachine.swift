@@ -23,9 +23,11 @@ import SpiNNakerWire
 /// | CLOSE of a channel that is not open | CLOSE reply with channel 0 |
 package struct ProxyServerMachine<Port> {
     package enum Action {
-        /// Open a UDP socket to a board, then call ``opened(_:channel:endpoint:correlation:)`` or ``openFailed(correlation:because:)``.
+        /// Open a UDP socket to a board, then call ``opened(_:channel:endpoint:correlation:)`` or
+        /// ``openFailed(correlation:because:)``.
         case connect(correlation: UInt32, ProxyEndpoint, IPv4Address)
-        /// Open a UDP socket that any board of the job can reach, then call ``openedUnconnected(_:channel:address:port:correlation:)``.
+        /// Open a UDP socket that any board of the job can reach, then call
+        /// ``openedUnconnected(_:channel:address:port:correlation:)``.
         case bind(correlation: UInt32)
         case send(Port, ByteBuffer)
         case sendTo(Port, IPv4Address, UInt16, ByteBuffer)

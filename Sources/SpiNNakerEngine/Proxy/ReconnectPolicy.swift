@@ -12,14 +12,16 @@ package struct ReconnectPolicy: Hashable, Sendable {
     package var giveUpAfter: TimeAmount
 
     package init(
-        firstDelay: TimeAmount = .milliseconds(100), longestDelay: TimeAmount = .seconds(10), giveUpAfter: TimeAmount = .minutes(2)
+        firstDelay: TimeAmount = .milliseconds(100), longestDelay: TimeAmount = .seconds(10),
+        giveUpAfter: TimeAmount = .minutes(2)
     ) {
         self.firstDelay = firstDelay
         self.longestDelay = longestDelay
         self.giveUpAfter = giveUpAfter
     }
 
-    /// How long to wait before an attempt, the first being 0; nil: no more. The delay doubles, and is drawn from its upper half so
+    /// How long to wait before an attempt, the first being 0; nil: no more. The delay doubles, and is drawn from its
+    /// upper half so
     /// that the clients of a service that was restarted do not all come back in step.
     package func delay(
         attempt: Int, lostAt: NIODeadline, now: NIODeadline, using random: inout some RandomNumberGenerator

@@ -42,7 +42,8 @@ package enum WebSocketHandshake {
     }
 }
 
-/// SHA-1 (FIPS 180-4), which the websocket handshake asks for as a check against confusion, not as a secret. It is the only use.
+/// SHA-1 (FIPS 180-4), which the websocket handshake asks for as a check against confusion, not as a secret. It is the
+/// only use.
 enum SHA1 {
     static func hash(_ message: [UInt8]) -> [UInt8] {
         var padded = message

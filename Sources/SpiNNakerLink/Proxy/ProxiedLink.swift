@@ -66,7 +66,8 @@ package final class ProxiedListener: Sendable {
         self.inside = NIOLoopBound((core, port), eventLoop: core.eventLoop)
     }
 
-    /// Where boards reach it: an address of the service's host, for their IP tags. It changes when the websocket had to be opened again.
+    /// Where boards reach it: an address of the service's host, for their IP tags. It changes when the websocket had to
+    /// be opened again.
     package func localAddress() async throws -> (address: IPv4Address, port: Int) {
         try await self.eventLoop.submit {
             guard let local = self.inside.value.port.local else { throw ProxyError.closed }

@@ -56,7 +56,8 @@ package enum ProxyConnectionState: Hashable, Sendable {
 ///
 /// Whoever opens it closes it. Everything about its channels happens on ``eventLoop``.
 package final class ProxyConnection: Sendable {
-    /// Where the websocket is and what to say there; asked before each attempt, with the failure of the one before, so that a session can be renewed.
+    /// Where the websocket is and what to say there; asked before each attempt, with the failure of the one before, so
+    /// that a session can be renewed.
     package typealias TargetProvider = @Sendable (_ lastFailure: (any Error)?) async throws -> WebSocketTarget
 
     package let eventLoop: any EventLoop

@@ -8,7 +8,8 @@ import SpiNNakerEngine
 import SpiNNakerMachine
 import SpiNNakerWire
 
-/// One channel of the proxy at the client's end, whichever of the two kinds. It keeps its identity when the websocket is lost and found again.
+/// One channel of the proxy at the client's end, whichever of the two kinds. It keeps its identity when the websocket is
+/// lost and found again.
 final class ProxyPort {
     typealias ID = ProxyClientMachine<ProxyPort, EventLoopPromise<Void>>.PortID
 

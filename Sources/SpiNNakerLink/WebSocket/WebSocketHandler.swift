@@ -62,7 +62,8 @@ package protocol WebSocketUser: AnyObject {
     func webSocketOpened(_ socket: WebSocketHandler)
     /// A binary message; the buffer is a slice of a larger one.
     func webSocketReceived(_ message: ByteBuffer)
-    /// All that had come together was handed over: what it led to elsewhere may be flushed now. The websocket itself is flushed after this.
+    /// All that had come together was handed over: what it led to elsewhere may be flushed now. The websocket itself is
+    /// flushed after this.
     func webSocketReadComplete()
     /// No message comes or goes any more; called once, and the last call.
     func webSocketClosed(_ ending: WebSocketEnding)
@@ -103,7 +104,8 @@ package final class WebSocketHandler: ChannelInboundHandler {
     private var closesWhenUncorked = false
     private var lastError: (any Error)?
 
-    /// - Parameter isCorked: nothing is written before ``uncork()``, because the HTTP decoder of the upgrade, which hands over what it
+    /// - Parameter isCorked: nothing is written before ``uncork()``, because the HTTP decoder of the upgrade, which
+    ///   hands over what it
     ///   had read too much, has not left the pipeline yet.
     package init(role: WebSocketRole, configuration: WebSocketConfiguration, isCorked: Bool = false, user: any WebSocketUser) {
         self.isCorked = isCorked

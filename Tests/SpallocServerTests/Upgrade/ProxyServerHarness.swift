@@ -5,6 +5,7 @@
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -92,6 +93,7 @@ struct ProxyServerHarness: Sendable {
 final class RawClient: Sendable {
     let channel: any Channel
     private let bytes: AsyncStream<ByteBuffer>
+    private let unread = NIOLockedValueBox(ByteBuffer())
 
     private final class Handler: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
@@ -110,13 +112,16 @@ final class RawClient: Sendable {
         self.bytes = bytes
     }
 
-    static func with(port: Int, _ body: (RawClient) async throws -> Void) async throws {
+    static func with(port: Int, tls: NIOSSLContext? = nil, _ body: (RawClient) async throws -> Void) async throws {
         let (bytes, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+                    }
                     try channel.pipeline.syncOperations.addHandler(Handler(continuation))
                 }
             }
@@ -133,19 +138,23 @@ final class RawClient: Sendable {
     func send(_ bytes: ByteBuffer) async throws { try await self.channel.writeAndFlush(bytes).get() }
     func send(_ text: String) async throws { try await self.send(ByteBuffer(string: text)) }
 
-    /// Everything until the text ends like this, or until the connection ends.
-    func read(until suffix: String) async -> String {
-        var text = ""
-        for await part in self.bytes {
-            text += String(buffer: part)
-            if text.hasSuffix(suffix) { break }
+    /// The text up to and with the first of these, or up to the connection's end. What is behind it is for the next to read.
+    func read(until marker: String) async -> String {
+        var parts = self.bytes.makeAsyncIterator()
+        while true {
+            let found = self.unread.withLockedValue { bytes -> String? in
+                guard let range = bytes.readableBytesView.firstRange(of: Array(marker.utf8)) else { return nil }
+                return bytes.readString(length: range.upperBound - bytes.readerIndex)
+            }
+            if let found { return found }
+            guard let part = await parts.next() else { return String(buffer: self.takeUnread()) }
+            self.unread.withLockedValue { _ = $0.writeImmutableBuffer(part) }
         }
-        return text
     }
 
     /// What comes until the connection ends.
     func readToEnd() async -> ByteBuffer {
-        var all = ByteBuffer()
+        var all = self.takeUnread()
         for await part in self.bytes { all.writeImmutableBuffer(part) }
         return all
     }
@@ -153,16 +162,26 @@ final class RawClient: Sendable {
     /// The frames until (and with) the first that `isLast` says yes to, or until the connection ends.
     func events(_ reader: inout WebSocketReader, until isLast: (WebSocketEvent) -> Bool) async -> [WebSocketEvent] {
         var events: [WebSocketEvent] = []
-        for await part in self.bytes {
-            reader.feed(part)
+        var parts = self.bytes.makeAsyncIterator()
+        var part: ByteBuffer? = self.takeUnread()
+        while let bytes = part {
+            reader.feed(bytes)
             var isDone = false
             while let event = reader.next() {
                 events.append(event)
                 isDone = isDone || isLast(event)
             }
             if isDone { break }
+            part = await parts.next()
         }
         return events
+    }
+
+    private func takeUnread() -> ByteBuffer {
+        self.unread.withLockedValue { bytes in
+            defer { bytes = ByteBuffer() }
+            return bytes
+        }
     }
 
     static func request(_ path: String = "/spalloc/proxy/7", _ more: String = "") -> String {

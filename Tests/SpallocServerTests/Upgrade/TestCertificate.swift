@@ -4,7 +4,8 @@
 
 import NIOSSL
 
-/// A self-signed certificate for `localhost` and 127.0.0.1 that is good until 2126. Its key is public, here: it protects nothing.
+/// A self-signed certificate for `localhost` and 127.0.0.1 that is good until 2126. Its key is public, here: it protects
+/// nothing.
 enum TestCertificate {
     static let key = """
         -----BEGIN PRIVATE KEY-----

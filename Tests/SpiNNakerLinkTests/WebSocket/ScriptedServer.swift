@@ -9,7 +9,8 @@ import SpiNNakerEngine
 import SpiNNakerLink
 import SpiNNakerWire
 
-/// A websocket server on loopback that does what its script says, right or wrong. One script serves all its connections, numbered from 0.
+/// A websocket server on loopback that does what its script says, right or wrong. One script serves all its connections,
+/// numbered from 0.
 struct ScriptedServer: Sendable {
     /// One connection at the server's end, on its event loop.
     final class Peer {
