@@ -7,6 +7,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
@@ -103,7 +104,11 @@ public struct SpallocApplication: Sendable {
     /// - Parameter onReady: called with the port once the service listens.
     /// - Throws: ``SpallocServerError`` when it cannot listen.
     public func run(onReady: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        let application = try self.application(onReady: onReady)
+        let isReady = NIOLockedValueBox(false)
+        let application = try self.application { port in
+            isReady.withLockedValue { $0 = true }
+            await onReady(port)
+        }
         let (core, connections) = (self.core, self.connections)
         do {
             try await withGracefulShutdownHandler {
@@ -112,22 +117,23 @@ public struct SpallocApplication: Sendable {
                 // Those who wait for a change would hold the server up.
                 core.changes.end()
             }
-        } catch let error as IOError {
+        } catch {
+            await connections.closeAll()
+            // Before it is ready, the one thing that can fail is the socket: in use, not permitted, no such host.
+            guard !isReady.withLockedValue({ $0 }), !(error is CancellationError) else { throw error }
             throw self.cannotListen(error)
-        } catch let error as SocketAddressError {
-            throw SpallocServerError(.cannotListen, "cannot listen on \(core.configuration.host): \(error)")
         }
         await connections.closeAll()
         try? core.store.close()
     }
 
-    private func cannotListen(_ error: IOError) -> SpallocServerError {
-        let place = "\(self.core.configuration.host):\(self.core.configuration.port)"
-        return switch error.errnoCode {
-        case EADDRINUSE: SpallocServerError(.cannotListen, "cannot listen on \(place): the port is in use")
-        case EADDRNOTAVAIL: SpallocServerError(.cannotListen, "cannot listen on \(place): this computer has no such address")
-        case EACCES: SpallocServerError(.cannotListen, "cannot listen on \(place): not permitted")
-        default: SpallocServerError(.cannotListen, "cannot listen on \(place): \(error)")
+    private func cannotListen(_ error: any Error) -> SpallocServerError {
+        let place = "cannot listen on \(self.core.configuration.host):\(self.core.configuration.port): "
+        return switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE: SpallocServerError(.cannotListen, place + "the port is in use")
+        case EADDRNOTAVAIL: SpallocServerError(.cannotListen, place + "this computer has no such address")
+        case EACCES: SpallocServerError(.cannotListen, place + "not permitted")
+        default: SpallocServerError(.cannotListen, place + "\(error)")
         }
     }
 
@@ -156,6 +162,7 @@ public struct SpallocApplication: Sendable {
         router.add(middleware: ProblemsMiddleware())
         let base = router.group(RouterPath(self.core.configuration.basePath))
         LoginController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
+        IndexController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
         OperationsController(core: self.core).addPublicRoutes(to: base)
 
         let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))
