@@ -33,7 +33,7 @@ let package = Package(
     products: [
         .library(name: "SpiNNakerMachine", targets: ["SpiNNakerMachine"]),
         .library(name: "SpiNNakerWire", targets: ["SpiNNakerWire"]),
-        .library(name: "SpiNNaker", targets: ["SpiNNaker"]),
+        .library(name: "SpiNNaker", targets: ["SpiNNaker", "SpiNNakerLink"]),
         .library(name: "SpallocAPI", targets: ["SpallocAPI"]),
         .library(name: "SpallocClient", targets: ["SpallocClient"]),
         .library(name: "SpallocServer", targets: ["SpallocServer"]),
