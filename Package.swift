@@ -215,7 +215,7 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
