@@ -10,7 +10,7 @@ import SpiNNakerWire
 
 /// Runs `body` with a transceiver over links to boards, and closes the links when it is over, however it ends.
 ///
-/// Nothing is sent before `body` asks for it: begin with ``Transceiver/ensureReady(image:)`` when the machine may not be booted, or
+/// Nothing is sent before `body` asks for it: begin with ``Transceiver/ensureReady(image:values:)`` when the machine may not be booted, or
 /// ``Transceiver/discoverMachine()`` when it is.
 ///
 /// - Parameters:
@@ -74,6 +74,12 @@ private func run<Output>(
 ) async throws -> Output {
     for board in transceiver.withState({ $0.boards }) { board.connection.start() }
     for bmp in transceiver.bmps { bmp.start() }
-    defer { transceiver.close() }
-    return try await body(transceiver)
+    let result: Result<Output, any Error>
+    do {
+        result = .success(try await body(transceiver))
+    } catch {
+        result = .failure(error)
+    }
+    await transceiver.close()
+    return try result.get()
 }

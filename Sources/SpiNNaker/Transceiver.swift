@@ -93,11 +93,14 @@ public final class Transceiver: Sendable {
         if let selector { state.selector = selector }
     }
 
-    /// Closes every link.
-    func close() {
-        for board in self.withState({ $0.boards }) { board.connection.close() }
-        if let boot = self.boot { boot.eventLoop.execute { boot.close() } }
-        for bmp in self.bmps { bmp.close() }
+    /// Closes every link. When it returns, they are closed.
+    func close() async {
+        for board in self.withState({ $0.boards }) { await board.connection.closeAndWait() }
+        if let boot = self.boot {
+            // It can only fail when the event loop is gone, and then so is the link.
+            try? await boot.eventLoop.submit { boot.close() }.get()
+        }
+        for bmp in self.bmps { await bmp.connection.closeAndWait() }
     }
 
     // MARK: - Requests

@@ -4,18 +4,20 @@
 
 import Foundation
 
-/// `spinnaker-bench [NAME…]`: the benchmarks of those names, or all of them.
+/// Figures of the suite, as ratios against peers in the same run: `spinnaker-bench [NAME…]`, all of them unless named.
 @main
 enum Benchmarks {
     /// In the order in which they run. Each prints its table, and throws when a budget of it is broken.
     private static let all: [(name: String, run: @Sendable () async throws -> Void)] = [
-        ("codecs", { try CodecBenchmark.run() })
+        ("codecs", { try CodecBenchmark.run() }),
+        ("proxy", { try await ProxyBenchmark.run() }),
     ]
 
     static func main() async {
+        setvbuf(stdout, nil, _IOLBF, 0)
         let words = Array(CommandLine.arguments.dropFirst())
         if words.first == BarePair.argument {
-            exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 0))
+            exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))
         }
         let known = self.all.map(\.name)
         if let stranger = words.first(where: { $0 != "all" && !known.contains($0) }) {

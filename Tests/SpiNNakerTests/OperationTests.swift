@@ -109,6 +109,27 @@ import Testing
         }
     }
 
+    @Test func aSimulationIsToldOnPortThree() async throws {
+        try await self.with { packet in
+            packet.header.flags.contains(.replyWanted) ? (.ok, words(77)) : nil
+        } _: {
+            transceiver, link in
+            let core = transceiver[CoreID(1, 1, 3)]
+            let time = try await core.tell(GetSimulationTime())
+            #expect(time?.word == 77)
+            let stopped = try await core.tell(StopSimulation())
+            #expect(stopped == nil)
+            await core.updateProvenanceAndExit()
+            let sent = try await link.allSent()
+            #expect(sent.map(\.header.destination) == Array(repeating: SDPAddress(port: 3, cpu: 3), count: 2))
+            #expect(sent.map { $0.header.flags.contains(.replyWanted) } == [true, false])
+            #expect(sent.map(\.command) == [RunningCommand.currentTime.command, RunningCommand.stop.command])
+            let datagrams = try await link.allDatagrams()
+            let message = try SDPMessage(datagram: datagrams[2])
+            #expect(message.runningCommand == .updateProvenanceAndExit)
+        }
+    }
+
     // MARK: States
 
     @Test func countsAreAskedAgainWhileAnotherIsGoingOn() async throws {

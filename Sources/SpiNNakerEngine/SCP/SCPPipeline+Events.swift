@@ -9,19 +9,21 @@ import SpiNNakerWire
 
 extension SCPPipeline {
     /// Takes a request and returns its datagram, to be sent now; nil, and nothing taken, without ``hasRoom``.
+    ///
+    /// - Parameter port: 0 is the kernel's; applications listen on others.
     @inlinable
     package mutating func start<Request: SCPRequest>(
-        _ request: Request, to core: CoreID, policy: SCPPolicy, token: Token, now: NIODeadline
+        _ request: Request, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: Token, now: NIODeadline
     ) -> ByteBuffer? {
         self.start(
-            command: Request.command, arguments: request.arguments, data: request.data, to: core, policy: policy,
-            token: token, now: now)
+            command: Request.command, arguments: request.arguments, data: request.data, to: core, port: port,
+            policy: policy, token: token, now: now)
     }
 
     @inlinable
     package mutating func start(
-        command: SCPCommand, arguments: SCPArguments, data: ByteBuffer, to core: CoreID, policy: SCPPolicy, token: Token,
-        now: NIODeadline
+        command: SCPCommand, arguments: SCPArguments, data: ByteBuffer, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy,
+        token: Token, now: NIODeadline
     ) -> ByteBuffer? {
         guard self.hasRoom else { return nil }
         let sequence = self.takeSequence(now)
@@ -29,11 +31,12 @@ extension SCPPipeline {
         var datagram = self.spare.popLast() ?? ByteBufferAllocator().buffer(capacity: SCP.maximumRequestDatagram)
         datagram.clear()
         SCPPacket(
-            header: SDPHeader(destination: SDPAddress(port: 0, cpu: core.p), destinationChip: core.chip),
+            header: SDPHeader(destination: SDPAddress(port: port, cpu: core.p), destinationChip: core.chip),
             command: command, sequence: sequence, arguments: arguments, data: data
         ).writeDatagram(into: &datagram)
 
-        let early = policy.resendsEarly && command.isRepeatable
+        // Another port than the kernel's gives the number another meaning.
+        let early = policy.resendsEarly && command.isRepeatable && port == 0
         let interval =
             early
             ? self.roundTrip.interval(floor: self.configuration.minimumResendInterval, ceiling: policy.timeout)

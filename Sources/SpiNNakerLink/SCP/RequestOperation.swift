@@ -11,12 +11,14 @@ import SpiNNakerWire
 final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPReply>, @unchecked Sendable {
     private let request: Request
     private let core: CoreID
+    private let port: UInt8
     private let policy: SCPPolicy
     private var isSent = false
 
-    init(_ request: Request, to core: CoreID, policy: SCPPolicy) {
+    init(_ request: Request, to core: CoreID, port: UInt8, policy: SCPPolicy) {
         self.request = request
         self.core = core
+        self.port = port
         self.policy = policy
     }
 
@@ -25,7 +27,8 @@ final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPRep
     override func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? {
         self.isSent = true
         return pipeline.start(
-            self.request, to: self.core, policy: self.policy, token: SCPToken(operation: self, index: 0), now: now)
+            self.request, to: self.core, port: self.port, policy: self.policy, token: SCPToken(operation: self, index: 0),
+            now: now)
     }
 
     override func completed(_ index: Int, _ reply: SCPReply, attempts: Int) { self.finish(.success(reply)) }
@@ -109,17 +112,17 @@ final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>
 extension SCPConnection {
     /// Sends one request and returns its reply; of the pipeline's window it is one among all that are under way.
     package func send<Request: SCPRequest>(
-        _ request: Request, to core: CoreID, policy: SCPPolicy? = nil
+        _ request: Request, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy? = nil
     ) async throws(SCPError) -> Request.Response {
-        let reply = try await self.reply(to: request, from: core, policy: policy)
+        let reply = try await self.reply(to: request, from: core, port: port, policy: policy)
         return try self.decode(reply, of: Request.self, from: core)
     }
 
     /// The reply as it came: its SDP header says which chip answered.
     package func reply<Request: SCPRequest>(
-        to request: Request, from core: CoreID, policy: SCPPolicy? = nil
+        to request: Request, from core: CoreID, port: UInt8 = 0, policy: SCPPolicy? = nil
     ) async throws(SCPError) -> SCPReply {
-        try await self.run(RequestOperation(request, to: core, policy: policy ?? self.configuration.policy))
+        try await self.run(RequestOperation(request, to: core, port: port, policy: policy ?? self.configuration.policy))
     }
 
     /// Sends many requests of one type; throws the first failure, and what was not sent by then is not sent.

@@ -22,13 +22,23 @@ public final class UDPListener: Sendable {
     public let datagrams: AsyncStream<Datagram>
     private let channel: any Channel
     private let dropCount: NIOLockedValueBox<Int>
+    /// Whoever waits for the answer to what was sent from here: see ``exchange(_:with:port:tries:timeout:isAnswer:)``.
+    private let expectations: NIOLockedValueBox<[Expectation]>
+
+    fileprivate struct Expectation: Sendable {
+        let number: Int
+        let source: IPv4Address
+        let sourcePort: Int
+        let isAnswer: @Sendable (ByteBuffer) -> Bool
+        let continuation: AsyncStream<ByteBuffer>.Continuation
+    }
 
     /// How many datagrams were dropped because nobody took them.
     public var dropped: Int { self.dropCount.withLockedValue { $0 } }
 
     /// Opens the socket, runs `body`, closes the socket; the stream then ends.
     public static func with<Output>(
-        address: IPv4Address, port: Int = 0, bufferSize: Int = 1024, on eventLoop: any EventLoop,
+        address: IPv4Address, port: Int = 0, bufferSize: Int = 1024, on eventLoop: (any EventLoop)? = nil,
         _ body: (UDPListener) async throws -> Output
     ) async throws -> Output {
         let listener = try await UDPListener.bind(to: address, port: port, bufferSize: bufferSize, on: eventLoop)
@@ -43,28 +53,31 @@ public final class UDPListener: Sendable {
     }
 
     package static func bind(
-        to address: IPv4Address, port: Int = 0, bufferSize: Int = 1024, on eventLoop: any EventLoop
+        to address: IPv4Address, port: Int = 0, bufferSize: Int = 1024, on eventLoop: (any EventLoop)? = nil
     ) async throws -> UDPListener {
         let (stream, continuation) = AsyncStream.makeStream(of: Datagram.self, bufferingPolicy: .bufferingOldest(bufferSize))
         let dropCount = NIOLockedValueBox(0)
+        let expectations = NIOLockedValueBox<[Expectation]>([])
         let local = try address.socketAddress(port: port)
+        let eventLoop = eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
         let channel = try await UDPSocket.bootstrap(on: eventLoop).bind(to: local) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(
-                    ListenerHandler(continuation: continuation, dropCount: dropCount))
+                    ListenerHandler(continuation: continuation, dropCount: dropCount, expectations: expectations))
                 return channel
             }
         }
         // Only now is the port known that 0 stood for.
         return UDPListener(
             channel: channel, address: address, port: channel.localAddress?.port ?? port, datagrams: stream,
-            dropCount: dropCount)
+            dropCount: dropCount, expectations: expectations)
     }
 
     private init(
         channel: any Channel, address: IPv4Address, port: Int, datagrams: AsyncStream<Datagram>,
-        dropCount: NIOLockedValueBox<Int>
+        dropCount: NIOLockedValueBox<Int>, expectations: NIOLockedValueBox<[Expectation]>
     ) {
+        self.expectations = expectations
         self.channel = channel
         self.address = address
         self.port = port
@@ -78,6 +91,39 @@ public final class UDPListener: Sendable {
         try await self.channel.writeAndFlush(envelope)
     }
 
+    /// Sends a datagram from this port and waits for the answer, which then is not among ``datagrams``.
+    ///
+    /// - Returns: the answer; nil when none came, however often it was sent.
+    package func exchange(
+        _ datagram: ByteBuffer, with address: IPv4Address, port: Int, tries: Int = 3, timeout: Duration = .seconds(1),
+        isAnswer: @escaping @Sendable (ByteBuffer) -> Bool
+    ) async throws -> ByteBuffer? {
+        let (answers, continuation) = AsyncStream.makeStream(of: ByteBuffer.self, bufferingPolicy: .bufferingOldest(1))
+        let number = self.expectations.withLockedValue { expectations in
+            let number = (expectations.last?.number ?? 0) + 1
+            expectations.append(
+                Expectation(
+                    number: number, source: address, sourcePort: port, isAnswer: isAnswer, continuation: continuation))
+            return number
+        }
+        defer { self.expectations.withLockedValue { $0.removeAll { $0.number == number } } }
+        return try await withThrowingTaskGroup(of: ByteBuffer?.self) { tasks in
+            tasks.addTask {
+                for await answer in answers { return answer }; return nil
+            }
+            tasks.addTask {
+                for _ in 0..<max(1, tries) {
+                    try await self.send(datagram, to: address, port: port)
+                    try await Task.sleep(for: timeout)
+                }
+                return nil
+            }
+            let answer = try await tasks.next() ?? nil
+            tasks.cancelAll()
+            return answer
+        }
+    }
+
     package func close() async {
         // That it was closed before is no error.
         try? await self.channel.close()
@@ -89,9 +135,15 @@ private final class ListenerHandler: ChannelInboundHandler {
     private let continuation: AsyncStream<UDPListener.Datagram>.Continuation
     private let dropCount: NIOLockedValueBox<Int>
 
-    init(continuation: AsyncStream<UDPListener.Datagram>.Continuation, dropCount: NIOLockedValueBox<Int>) {
+    private let expectations: NIOLockedValueBox<[UDPListener.Expectation]>
+
+    init(
+        continuation: AsyncStream<UDPListener.Datagram>.Continuation, dropCount: NIOLockedValueBox<Int>,
+        expectations: NIOLockedValueBox<[UDPListener.Expectation]>
+    ) {
         self.continuation = continuation
         self.dropCount = dropCount
+        self.expectations = expectations
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -99,6 +151,15 @@ private final class ListenerHandler: ChannelInboundHandler {
         guard let source = envelope.remoteAddress.ipv4 else { return }
         let datagram = UDPListener.Datagram(
             data: envelope.data, source: source, sourcePort: envelope.remoteAddress.port ?? 0)
+        let expectation = self.expectations.withLockedValue { expectations in
+            expectations.first {
+                $0.source == datagram.source && $0.sourcePort == datagram.sourcePort && $0.isAnswer(datagram.data)
+            }
+        }
+        if let expectation {
+            expectation.continuation.yield(datagram.data)
+            return
+        }
         if case .dropped = self.continuation.yield(datagram) { self.dropCount.withLockedValue { $0 += 1 } }
     }
 

@@ -20,6 +20,21 @@ extension BMPFrame {
             case .linkRead: self.readFPGA(packet, of: bmp, &reply)
             case .linkWrite: self.writeFPGA(packet, of: bmp)
             case .led: self.leds(packet)
+            case .read: self.read(packet, of: bmp, &reply)
+            case .write: self.write(packet, of: bmp)
+            case .fill: self.fill(packet, of: bmp)
+            case .bmpInfo: self.information(packet, of: bmp, &reply)
+            case .ipTag: self.ipTag(packet, &reply, now: now)
+            case .bmpSerialFlash: self.serialFlash(packet, of: bmp, &reply)
+            case .bmpEEPROM: self.eeprom(packet, of: bmp, &reply)
+            case .flashErase: self.eraseFlash(packet, of: bmp, &reply)
+            case .flashWrite: self.writeFlash(packet, of: bmp, &reply)
+            // The BMP overwrites its own program and restarts: nobody is left to answer.
+            case .flashCopy: Outcome.silent
+            case .reset: self.reset(packet, now: now)
+            case .xilinx: self.configureFPGAs(packet, of: bmp)
+            case .i2c: bmp.slot == 0 && packet.arguments.arg3 <= SCP.maximumData ? Outcome.ok : Outcome.refused(.badArgument)
+            case .pwm: self.setFans(packet, of: bmp)
             default: Outcome.refused(.badCommand)
             }
         self.finish(reply, outcome, wanted: packet.header.flags, now: now)
@@ -68,6 +83,56 @@ extension BMPFrame {
             self.finish(reply, .ok, wanted: flags, now: then)
         }
         return .deferred
+    }
+
+    /// 0 release, 1 hold, 2 pulse; 4 more, the FPGAs too. The chips go back to their boot ROM.
+    private func reset(_ packet: SCPPacket, now: NIODeadline) -> Outcome {
+        guard let command = try? ResetBoards(arguments: packet.arguments, data: packet.data), command.operation <= 7,
+            let line = command.line
+        else { return .refused(.badArgument) }
+        for slot in 0..<BMPFrame.slots where command.boards >> UInt32(slot) & 1 == 1 {
+            guard let board = self.board(inSlot: slot) else { continue }
+            let wait = TimeAmount.milliseconds(Int64(command.delay) * Int64(slot))
+            guard wait > .zero else {
+                self.reset(board, line, fpgas: command.includesFPGAs)
+                continue
+            }
+            let life = board.life
+            self.fabric.timers.schedule(at: now + wait) { [unowned self] _ in
+                if board.life == life { self.reset(board, line, fpgas: command.includesFPGAs) }
+            }
+        }
+        return .ok
+    }
+
+    private func reset(_ board: Board, _ line: ResetBoards.Line, fpgas: Bool) {
+        guard board.isOn else { return }
+        if fpgas { board.fpgas.reset() }
+        self.fabric.reset(board: board, software: self.software)
+        board.isHeldInReset = line == .hold
+    }
+
+    private func configureFPGAs(_ packet: SCPPacket, of bmp: BMPBoard) -> Outcome {
+        guard let command = try? ConfigureFPGAs(arguments: packet.arguments, data: packet.data) else {
+            return .refused(.badArgument)
+        }
+        let board = self.board(inSlot: bmp.slot)
+        switch command.operation {
+        case .send: break
+        case .initialise:
+            board?.fpgas.reset()
+            if let board { board.fpgas.unconfigured &= ~UInt8(truncatingIfNeeded: command.parameter) }
+        case .reset:
+            guard command.parameter <= 2 else { return .refused(.badArgument) }
+            board?.fpgas.reset()
+        default: return .refused(.badArgument)
+        }
+        return .ok
+    }
+
+    private func setFans(_ packet: SCPPacket, of bmp: BMPBoard) -> Outcome {
+        bmp.pwm = packet.arguments.arg1
+        return .ok
     }
 
     private func leds(_ packet: SCPPacket) -> Outcome {

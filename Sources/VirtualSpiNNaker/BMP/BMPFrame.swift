@@ -18,11 +18,16 @@ package final class BMPFrame {
     let software: any ChipSoftware
     private var boards: [BMPBoard?]
     var tags = TagTable()
+    /// The EEPROM of the backplane.
+    var eepromImage = FlashMemory(size: 256)
+    /// A board alone has no backplane.
+    let hasBackplane: Bool
 
     init(frame: Int, fabric: MachineFabric, software: any ChipSoftware) {
         self.frame = frame
         self.fabric = fabric
         self.software = software
+        if case .triads = fabric.description.kind { self.hasBackplane = true } else { self.hasBackplane = false }
         self.boards = Array(repeating: nil, count: BMPFrame.slots)
     }
 

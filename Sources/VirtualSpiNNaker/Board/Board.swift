@@ -32,6 +32,8 @@ package final class Board {
     package var faults: BoardFaults?
     /// What the board information in the BMP's serial flash forbade when the chips were last reset.
     package var blacklist: BoardFaults?
+    /// The serial flash beside the BMP; nil: as the factory left it, and not opened yet.
+    var existingSerialFlash: FlashMemory?
     package var traffic = BoardTraffic()
 
     package init(number: Int, coordinates: BoardCoordinates, isPresent: Bool) {

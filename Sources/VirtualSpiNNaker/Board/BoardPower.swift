@@ -32,6 +32,7 @@ extension MachineFabric {
 
     private func finishPowerOn(_ board: Board) {
         board.power = .on
+        self.loadBlacklist(ofBoard: board.number)
         self.report(.power(board: board.number, isOn: true))
     }
 
@@ -41,5 +42,6 @@ extension MachineFabric {
         software.stop(board: board.number)
         board.life += 1
         board.rom = BootROM()
+        self.loadBlacklist(ofBoard: board.number)
     }
 }

@@ -41,6 +41,10 @@ public struct VirtualMachineDescription: Hashable, Sendable {
     public var sendsHello: Bool
     /// The second octet of all addresses: board b of frame f is 127.base.f.(8·(b+1)+1), the frame's BMP 127.base.f.8.
     public var base: UInt8
+    /// What a binary that the model does not know goes through.
+    public var timeline: ApplicationTimeline
+    /// The same for binaries in which a name is found as text: sPyNNaker's carry theirs.
+    public var timelines: [String: ApplicationTimeline]
     /// What all randomness of the machine (dropped datagrams, random words) comes from.
     public var seed: UInt64
 
@@ -57,6 +61,8 @@ public struct VirtualMachineDescription: Hashable, Sendable {
         self.monitorCore = 1
         self.hasFirmwareLinkQuirks = true
         self.sendsHello = false
+        self.timeline = .standard
+        self.timelines = [:]
         self.base = base
         self.seed = seed
     }

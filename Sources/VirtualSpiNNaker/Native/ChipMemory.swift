@@ -39,6 +39,9 @@ package final class ChipMemory {
         self.router.initial = self.routerPages
     }
 
+    /// Names by which opaque binaries are told apart.
+    var applicationNames: [String] { self.chip.system.fabric.description.timelines.keys.sorted() }
+
     /// Bytes that really exist.
     package var residentBytes: Int {
         var pages = self.sdram.residentPages + self.systemRAM.residentPages + self.router.residentPages

@@ -33,9 +33,58 @@ extension NativeSystem {
             case .linkRead: self.linkRead(packet, &reply, at: chip, now: now)
             case .linkWrite: self.linkWrite(packet, at: chip)
             case .ipTag: self.ipTag(packet, &reply, at: chip, sender: sender, now: now)
-            default: Outcome.refused(.badCommand)
+            default: self.executeRare(packet, &reply, at: chip, now: now)
             }
         self.finish(reply, outcome, wanted: packet.header.flags, at: chip, now: now)
+    }
+
+    private func executeRare(_ packet: SCPPacket, _ reply: inout Reply, at chip: NativeChip, now: NIODeadline) -> Outcome {
+        let arguments = packet.arguments
+        return switch packet.command {
+        case .allocate: self.allocate(packet, &reply, at: chip)
+        case .router: self.router(packet, &reply, at: chip)
+        case .applicationRun:
+            self.run(packet, image: chip.parameters.sdramSystem, start: arguments.arg1, at: chip, now: now)
+        case .applicationStart: self.run(packet, image: arguments.arg1, start: arguments.arg2, at: chip, now: now)
+        case .applicationCopyRun: self.copyAndRun(packet, &reply, at: chip, now: now)
+        case .signal: self.signal(packet, at: chip, now: now)
+        case .count: self.count(packet, reply, at: chip, now: now)
+        case .nearestNeighbourPacket: self.nearestNeighbour(packet, at: chip, now: now)
+        case .floodFillData: self.floodFillData(packet, at: chip, now: now)
+        case .remap: self.remap(packet, at: chip, now: now)
+        case .led: self.setLEDs(packet, at: chip)
+        case .serialROM: self.serialROM(packet, &reply, at: chip)
+        // Beacons between boards keep clocks together: these clocks do not drift.
+        case .sync: .ok
+        default: .refused(.badCommand)
+        }
+    }
+
+    /// The map of LEDs says how many there are in its low nibble.
+    private func setLEDs(_ packet: SCPPacket, at chip: NativeChip) -> Outcome {
+        chip.leds = LEDs.applied(packet.arguments.arg1, to: chip.leds, count: Int(chip.parameters.led0 & 0xF))
+        self.fabric.report(.leds(board: chip.board, chip: chip.address, lit: chip.leds))
+        return .ok
+    }
+
+    /// The serial ROM of an Ethernet chip is what the BMP has put there; on other chips the pin idles high.
+    private func serialROM(_ packet: SCPPacket, _ reply: inout Reply, at chip: NativeChip) -> Outcome {
+        guard let command = try? SerialROMTransaction(arguments: packet.arguments, data: packet.data) else {
+            return .refused(.badArgument)
+        }
+        guard command.size <= SCP.maximumData else { return .silent }
+        guard !command.flags.contains(.write) else { return .ok }
+        // The read command of SPI memories: its byte, then an address.
+        let isRead = command.commandWord >> 24 == 3
+        let address = Int(command.commandBits >= 32 ? command.commandWord & 0xFF_FFFF : command.commandWord >> 8 & 0xFFFF)
+        let size = Int(command.size)
+        if chip.isEthernet, isRead {
+            let board = self.fabric.boards[chip.board]
+            reply.bytes.writeBytes(board.withSerialFlash(self.fabric) { $0.read(address, count: size) })
+        } else {
+            reply.bytes.writeRepeatingByte(0xFF, count: size)
+        }
+        return .ok
     }
 
     /// Sends the reply of a command, if one is wanted.

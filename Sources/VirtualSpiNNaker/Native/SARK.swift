@@ -8,18 +8,38 @@ import SpiNNakerWire
 
 // What SARK does with messages on application cores.
 extension NativeSystem {
+    /// Bytes of a message buffer in shared memory.
+    private static let bufferSize: UInt32 = 292
+
     /// Hands a message to a core through its mailbox.
-    func deliver(_ message: SDPMessage, to core: UInt8, of chip: NativeChip, now: NIODeadline) {
-        let buffer = chip.machine.parameters.systemRAMHeap + 24
-        let block = VCPUOffset.base + VCPUOffset.size * Int(core)
+    ///
+    /// A core that takes no messages swallows the first and keeps it: its buffer is lost, and whoever sends the next hears
+    /// RC_TIMEOUT.
+    func deliver(_ message: SDPMessage, to number: UInt8, of chip: NativeChip, now: NIODeadline) {
+        let core = chip.core(number)
+        if core.isMailboxFull { return self.bounce(message, .timeout, at: chip, now: now) }
+        guard chip.lostBuffers < chip.parameters.bufferCount else {
+            return self.bounce(message, .noBuffer, at: chip, now: now)
+        }
+        let buffer = chip.parameters.systemRAMHeap + 24 + NativeSystem.bufferSize * chip.lostBuffers
+        if core.isDeaf {
+            chip.lostBuffers += 1
+            core.holdInMailbox(buffer: buffer)
+            return
+        }
+        let block = VCPUOffset.base + VCPUOffset.size * Int(number)
         chip.memory.systemRAM.write32(block + VCPUOffset.mailboxToCore, buffer)
         if message.header.destination.port == 0 {
-            self.executeOnSARK(message, core: core, of: chip, now: now)
+            self.executeOnSARK(message, core: number, of: chip, buffer: buffer, now: now)
+        } else {
+            core.receive(message, now: now)
         }
     }
 
     /// Port 0 of an application core: VER, READ, WRITE and FILL. Unlike the monitor's, its error codes reach the host.
-    private func executeOnSARK(_ message: SDPMessage, core: UInt8, of chip: NativeChip, now: NIODeadline) {
+    private func executeOnSARK(
+        _ message: SDPMessage, core: UInt8, of chip: NativeChip, buffer: UInt32, now: NIODeadline
+    ) {
         guard let packet = try? SCPPacket(header: message.header, body: message.data) else {
             return self.bounce(message, .badLength, at: chip, now: now)
         }
@@ -41,7 +61,7 @@ extension NativeSystem {
         }
         guard packet.header.flags.contains(.replyWanted) else { return }
         let block = VCPUOffset.base + VCPUOffset.size * Int(core)
-        chip.memory.systemRAM.write32(block + VCPUOffset.mailboxFromCore, chip.machine.parameters.systemRAMHeap + 24)
+        chip.memory.systemRAM.write32(block + VCPUOffset.mailboxFromCore, buffer)
         self.send(reply, from: chip, now: now)
     }
 }
