@@ -25,8 +25,8 @@ enum CodecCases {
 
     /// Slices out of the middle of one buffer each, of what `write` makes.
     private static func slices(_ write: (Int, inout ByteBuffer) -> Void) -> [ByteBuffer] {
-        (0..<self.variants).map { number in
-            var whole = self.buffer(1024)
+        (0..<CodecCases.variants).map { number in
+            var whole = CodecCases.buffer(1024)
             whole.writeInteger(UInt16(0))
             write(number, &whole)
             whole.writeInteger(UInt16(0))
@@ -41,34 +41,34 @@ enum CodecCases {
     }
 
     private static let readRequest = CodecCase(name: "SCP READ request, encode", key: "scp.read.encode") { meter, count in
-        var buffer = self.buffer(512)
+        var buffer = CodecCases.buffer(512)
         meter.loop(count) { index in
             buffer.clear()
             let request = ReadMemory(address: 0x6000_0000 &+ UInt32(truncatingIfNeeded: index) &* 256, size: 256)
-            SCPPacket(request, to: self.core, sequence: UInt16(truncatingIfNeeded: index)).writeDatagram(into: &buffer)
-            return self.last(buffer)
+            SCPPacket(request, to: CodecCases.core, sequence: UInt16(truncatingIfNeeded: index)).writeDatagram(into: &buffer)
+            return CodecCases.last(buffer)
         }
     }
 
     private static let writeRequest = CodecCase(name: "SCP WRITE request, 256 B, encode", key: "scp.write.encode") {
         meter, count in
-        var buffer = self.buffer(512)
-        let data = self.slices { number, buffer in buffer.writeRepeatingByte(UInt8(number), count: 256) }
+        var buffer = CodecCases.buffer(512)
+        let data = CodecCases.slices { number, buffer in buffer.writeRepeatingByte(UInt8(number), count: 256) }
         meter.loop(count) { index in
             buffer.clear()
             let request = WriteMemory(
-                address: 0x6000_0000 &+ UInt32(truncatingIfNeeded: index) &* 256, data: data[index % self.variants])
-            SCPPacket(request, to: self.core, sequence: UInt16(truncatingIfNeeded: index)).writeDatagram(into: &buffer)
-            return self.last(buffer)
+                address: 0x6000_0000 &+ UInt32(truncatingIfNeeded: index) &* 256, data: data[index % CodecCases.variants])
+            SCPPacket(request, to: CodecCases.core, sequence: UInt16(truncatingIfNeeded: index)).writeDatagram(into: &buffer)
+            return CodecCases.last(buffer)
         }
     }
 
     private static let readReply = CodecCase(name: "SCP READ reply, 256 B, decode", key: "scp.read.decode") { meter, count in
-        let replies = self.slices { number, buffer in self.reply(number).writeDatagram(into: &buffer) }
+        let replies = CodecCases.slices { number, buffer in CodecCases.reply(number).writeDatagram(into: &buffer) }
         try meter.loop(count) { index in
-            let reply = try SCPReply(datagram: replies[index % self.variants])
+            let reply = try SCPReply(datagram: replies[index % CodecCases.variants])
             let bytes = try reply.decode(for: ReadMemory.self).bytes
-            return UInt64(reply.sequence) &+ UInt64(reply.result.rawValue) &+ self.last(bytes)
+            return UInt64(reply.sequence) &+ UInt64(reply.result.rawValue) &+ CodecCases.last(bytes)
         }
     }
 
@@ -83,60 +83,60 @@ enum CodecCases {
     /// A reply as it comes back through the proxy.
     private static func replyDatagram(_ number: Int) -> ByteBuffer {
         var datagram = ByteBuffer()
-        self.reply(number).writeDatagram(into: &datagram)
+        CodecCases.reply(number).writeDatagram(into: &datagram)
         return datagram
     }
 
     private static let proxyEncode = CodecCase(name: "proxy MESSAGE, 270 B, encode", key: "proxy.encode") { meter, count in
-        var buffer = self.buffer(512)
-        let datagrams = self.slices { number, buffer in self.reply(number).writeDatagram(into: &buffer) }
+        var buffer = CodecCases.buffer(512)
+        let datagrams = CodecCases.slices { number, buffer in CodecCases.reply(number).writeDatagram(into: &buffer) }
         meter.loop(count) { index in
             buffer.clear()
-            ProxyRequest.message(channel: self.channel, datagrams[index % self.variants]).write(into: &buffer)
-            return self.last(buffer)
+            ProxyRequest.message(channel: CodecCases.channel, datagrams[index % CodecCases.variants]).write(into: &buffer)
+            return CodecCases.last(buffer)
         }
     }
 
     private static let proxyDecode = CodecCase(name: "proxy MESSAGE, 270 B, decode", key: "proxy.decode") { meter, count in
-        let frames = self.slices { number, buffer in
-            ProxyReply.message(channel: UInt32(number), self.replyDatagram(number)).write(into: &buffer)
+        let frames = CodecCases.slices { number, buffer in
+            ProxyReply.message(channel: UInt32(number), CodecCases.replyDatagram(number)).write(into: &buffer)
         }
         try meter.loop(count) { index in
-            guard case .message(let channel, let datagram) = try ProxyReply(frame: frames[index % self.variants]) else {
+            guard case .message(let channel, let datagram) = try ProxyReply(frame: frames[index % CodecCases.variants]) else {
                 return 0
             }
-            return UInt64(channel) &+ self.last(datagram)
+            return UInt64(channel) &+ CodecCases.last(datagram)
         }
     }
 
     /// What a client sends for a datagram, in one piece: the frame's head, the proxy's words, the datagram, masked.
     private static let webSocketEncode = CodecCase(name: "websocket frame, 278 B, encode masked", key: "websocket.encode") {
         meter, count in
-        var buffer = self.buffer(512)
+        var buffer = CodecCases.buffer(512)
         var keys = WebSocketMaskKeys(seed: 1)
-        let datagrams = self.slices { number, buffer in self.reply(number).writeDatagram(into: &buffer) }
+        let datagrams = CodecCases.slices { number, buffer in CodecCases.reply(number).writeDatagram(into: &buffer) }
         meter.loop(count) { index in
             buffer.clear()
-            buffer.putProxyMessage(channel: self.channel, datagrams[index % self.variants], maskKey: keys.next())
-            return self.last(buffer)
+            buffer.putProxyMessage(channel: CodecCases.channel, datagrams[index % CodecCases.variants], maskKey: keys.next())
+            return CodecCases.last(buffer)
         }
     }
 
     private static let webSocketDecode = CodecCase(name: "websocket frame, 278 B, decode", key: "websocket.decode") {
         meter, count in
-        let frames = self.slices { number, buffer in
-            buffer.putProxyMessage(channel: self.channel, self.replyDatagram(number), maskKey: nil)
+        let frames = CodecCases.slices { number, buffer in
+            buffer.putProxyMessage(channel: CodecCases.channel, CodecCases.replyDatagram(number), maskKey: nil)
         }
-        try self.read(frames, as: .client, &meter, count)
+        try CodecCases.read(frames, as: .client, &meter, count)
     }
 
     private static let webSocketServerDecode = CodecCase(
         name: "websocket frame, 278 B, decode masked", key: "websocket.decode.masked"
     ) { meter, count in
-        let frames = self.slices { number, buffer in
-            buffer.putProxyMessage(channel: self.channel, self.replyDatagram(number), maskKey: 0x1234_5678 &* UInt32(number))
+        let frames = CodecCases.slices { number, buffer in
+            buffer.putProxyMessage(channel: CodecCases.channel, CodecCases.replyDatagram(number), maskKey: 0x1234_5678 &* UInt32(number))
         }
-        try self.read(frames, as: .server, &meter, count)
+        try CodecCases.read(frames, as: .server, &meter, count)
     }
 
     private static func read(_ frames: [ByteBuffer], as role: WebSocketRole, _ meter: inout Meter, _ count: Int) throws {
@@ -145,9 +145,9 @@ enum CodecCases {
         reader.feed(frames[0])
         while reader.next() != nil {}
         try meter.loop(count) { index in
-            reader.feed(frames[index % self.variants])
+            reader.feed(frames[index % CodecCases.variants])
             guard case .binary(let payload)? = reader.next() else { throw BenchError("a frame that is no message") }
-            return self.last(payload)
+            return CodecCases.last(payload)
         }
     }
 
@@ -156,28 +156,28 @@ enum CodecCases {
 
     private static let eventsBuild = CodecCase(name: "EIEIO data, 31 keys + payloads, build", key: "eieio.build") {
         meter, count in
-        var buffer = self.buffer(512)
+        var buffer = CodecCases.buffer(512)
         try meter.loop(count) { index in
             buffer.clear()
-            var writer = EIEIODataWriter(self.header, behind: consume buffer)
+            var writer = EIEIODataWriter(CodecCases.header, behind: consume buffer)
             var key = UInt32(truncatingIfNeeded: index)
             while try writer.append(key: key, payload: ~key) { key &+= 1 }
             buffer = writer.finish()
-            return self.last(buffer)
+            return CodecCases.last(buffer)
         }
     }
 
     private static let eventsIterate = CodecCase(name: "EIEIO data, 31 keys + payloads, iterate", key: "eieio.iterate") {
         meter, count in
-        let messages = try (0..<self.variants).map { number in
-            var writer = EIEIODataWriter(self.header)
+        let messages = try (0..<CodecCases.variants).map { number in
+            var writer = EIEIODataWriter(CodecCases.header)
             var key = UInt32(number)
             while try writer.append(key: key, payload: ~key) { key &+= 1 }
             return writer.finish()
         }
         try meter.loop(count) { index in
             var sum: UInt64 = 0
-            for event in try EIEIODataMessage(datagram: messages[index % self.variants]).elements {
+            for event in try EIEIODataMessage(datagram: messages[index % CodecCases.variants]).elements {
                 sum &+= UInt64(event.key) &+ UInt64(event.payload ?? 0)
             }
             return sum
