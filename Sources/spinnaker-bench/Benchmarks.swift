@@ -14,7 +14,6 @@ enum Benchmarks {
     ]
 
     static func main() async {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let words = Array(CommandLine.arguments.dropFirst())
         if words.first == BarePair.argument {
             exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))

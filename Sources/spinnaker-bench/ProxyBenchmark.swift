@@ -6,7 +6,9 @@ import CBarePair
 import Foundation
 import NIOCore
 import SpallocClient
+import SpallocDemo
 import SpiNNaker
+import SpiNNakerEngine
 import SpiNNakerLink
 import SpiNNakerMachine
 import SpiNNakerWire
