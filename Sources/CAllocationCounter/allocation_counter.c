@@ -5,6 +5,8 @@
 
 #include "CAllocationCounter.h"
 
+#include <time.h>
+
 #if defined(__linux__)
 #include <features.h>
 #endif
@@ -65,3 +67,9 @@ bool allocation_counter_works(void) { return false; }
 uint64_t allocation_count(void) { return 0; }
 
 #endif
+
+uint64_t thread_cpu_nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}

@@ -159,11 +159,8 @@ private let eventsBuild = CodecCase(name: "EIEIO data, 31 keys + payloads, build
     meter, count in
     var buffer = reserved(512)
     try meter.loop(count) { index in
-        // Handed over, not lent: the writer is the only one who holds it, so it need not copy.
-        var room = ByteBuffer()
-        swap(&room, &buffer)
-        room.clear()
-        var writer = EIEIODataWriter(header, behind: room)
+        buffer.clear()
+        var writer = EIEIODataWriter(header, takingOver: &buffer)
         var key = UInt32(truncatingIfNeeded: index)
         while try writer.append(key: key, payload: ~key) { key &+= 1 }
         buffer = writer.finish()
