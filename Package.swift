@@ -42,6 +42,7 @@ let package = Package(
         .executable(name: "spalloc", targets: ["spalloc"]),
         .executable(name: "spallocd", targets: ["spallocd"]),
         .executable(name: "spinnaker-bench", targets: ["spinnaker-bench"]),
+        .executable(name: "spinnaker-fuzz", targets: ["spinnaker-fuzz"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -169,19 +170,28 @@ let package = Package(
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
         // Only for benchmarks: what two plain C programs do with datagrams of the same sizes.
         .target(name: "CBarePair"),
+        // Only for benchmarks: counts the calls of malloc and its kin.
+        .target(name: "CAllocationCounter"),
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
+                "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
             swiftSettings: strict),
+
+        // Every decoder with its random messages: for `make fuzz` and for the tests.
+        .target(
+            name: "WireFuzz", dependencies: ["SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", nioCore],
+            path: "Tests/WireFuzz", swiftSettings: strict),
+        .executableTarget(name: "spinnaker-fuzz", dependencies: ["WireFuzz", nioCore], swiftSettings: strict),
 
         // Tests mirror the targets; EndToEndTests open sockets on loopback.
         .testTarget(name: "SpiNNakerMachineTests", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerWireTests",
-            dependencies: ["SpiNNakerWire", "SpiNNakerMachine", nioCore],
+            dependencies: ["WireFuzz", "SpiNNakerWire", "SpiNNakerMachine", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerEngineTests",
