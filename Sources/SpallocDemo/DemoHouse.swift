@@ -23,10 +23,13 @@ package struct DemoHouse: Sendable {
         package var boards: [String]
         package var bmps: [String]
         package var pid: Int32
+        /// Of the legacy protocol, if it is on.
+        package var v1Port: Int?
 
         enum CodingKeys: String, CodingKey {
             case url, user, password, boards, bmps, pid
             case caFile = "ca_file"
+            case v1Port = "v1_port"
         }
     }
 
@@ -141,6 +144,10 @@ private func withService<Result: Sendable>(
         users: [.init(name: DemoHouse.user, password: password, trustLevel: .user)])
     // Nothing has to cool down here.
     configuration.power.offWait = .zero
+    if let v1Port = options.v1Port {
+        configuration.v1.enabled = true
+        configuration.v1.port = v1Port
+    }
     let started = ContinuousClock.now
     let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
 
@@ -161,10 +168,11 @@ private func withService<Result: Sendable>(
                     access: DemoHouse.Access(
                         url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
                         caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
-                        bmps: machine.bmps.map { $0.address.description }, pid: getpid()),
+                        bmps: machine.bmps.map { $0.address.description }, pid: getpid(), v1Port: service.v1Port),
                     machine: machine, machineName: DemoHouse.machineName, directory: directory)
                 try await narrator.step("service", since: started) {
-                    ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite")
+                    let v1 = house.access.v1Port.map { "; v1 at port \($0)" } ?? ""
+                    return ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite\(v1)")
                 }
                 return .bodyEnded(.success(try await body(house)))
             } catch {
