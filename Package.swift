@@ -41,6 +41,7 @@ let package = Package(
         .library(name: "SpiNNakerTesting", targets: ["SpiNNakerTesting"]),
         .executable(name: "spalloc", targets: ["spalloc"]),
         .executable(name: "spallocd", targets: ["spallocd"]),
+        .executable(name: "spinnaker-sim", targets: ["spinnaker-sim"]),
         .executable(name: "spinnaker-bench", targets: ["spinnaker-bench"]),
         .executable(name: "spinnaker-fuzz", targets: ["spinnaker-fuzz"]),
     ],
@@ -61,6 +62,12 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
+        // What every command needs and none of the rows below knows: signals, what is printed, errors in files people write.
+        .target(
+            name: "CommandSupport",
+            dependencies: [.product(name: "NIOConcurrencyHelpers", package: "swift-nio")],
+            swiftSettings: strict),
+
         // Row 0: values and bytes.
         .target(name: "SpiNNakerMachine", swiftSettings: strict),
         .target(
@@ -122,7 +129,7 @@ let package = Package(
             name: "SpallocServer",
             dependencies: [
                 "SpallocAllocator", "SpallocAPI", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
-                "SpiNNakerMachine", logging,
+                "SpiNNakerMachine", "CommandSupport", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -161,13 +168,21 @@ let package = Package(
             name: "SpallocCommands",
             dependencies: [
                 "SpallocDemo", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpiNNakerWire", "SpiNNakerMachine", "CommandSupport", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
         .executableTarget(name: "spalloc", dependencies: ["SpallocCommands"], swiftSettings: strict),
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
+        .target(
+            name: "SpiNNakerSimCommands",
+            dependencies: [
+                "VirtualSpiNNakerHost", "VirtualSpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", "CommandSupport", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(name: "spinnaker-sim", dependencies: ["SpiNNakerSimCommands"], swiftSettings: strict),
         // Only for benchmarks: what two plain C programs do with datagrams of the same sizes.
         .target(name: "CBarePair"),
         // Only for benchmarks: counts the calls of malloc and its kin.
@@ -203,6 +218,13 @@ let package = Package(
             name: "VirtualSpiNNakerTests",
             dependencies: ["VirtualSpiNNaker", "VirtualSpiNNakerHost", "SpiNNakerWire", "SpiNNakerMachine", "SpiNNakerTesting"]
                 + nio,
+            swiftSettings: strict),
+        .testTarget(
+            name: "SpiNNakerSimTests",
+            dependencies: [
+                "SpiNNakerSimCommands", "CommandSupport", "VirtualSpiNNaker", "VirtualSpiNNakerHost", "SpiNNakerWire",
+                "SpiNNakerMachine", logging,
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerLinkTests",
@@ -241,7 +263,8 @@ let package = Package(
         .testTarget(
             name: "SpallocClientTests",
             dependencies: [
-                "SpallocClient", "SpallocCommands", "SpallocAPI", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine",
+                "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
+                "SpiNNakerEngine",
                 "SpiNNakerWire", "SpiNNakerMachine", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -5,7 +5,6 @@
 import Crypto
 import Foundation
 import Logging
-import NIOConcurrencyHelpers
 import ServiceLifecycle
 import SpallocServer
 import SpiNNakerMachine
@@ -79,22 +78,11 @@ private func withVirtualMachine<Result: Sendable>(
     let description = VirtualMachineDescription(
         .triads(width: options.width, height: options.height), bootTimeScale: options.bootTimeScale)
     let remembered = try RememberedMachine.load(from: directory, options: options)
-    let first = Int(getpid()) % 224
-    let candidates = remembered.map { [$0.base] } ?? (0..<8).map { UInt8(16 + (first + $0 * 29) % 224) }
-    for (number, base) in candidates.enumerated() {
-        let isUp = NIOLockedValueBox(false)
-        do {
-            return try await withVirtualMachineHost(description, base: base, logger: logger) { host in
-                isUp.withLockedValue { $0 = true }
-                try RememberedMachine(width: options.width, height: options.height, base: base).save(in: directory)
-                return try await body(host)
-            }
-        } catch let error as VirtualMachineHostError {
-            guard !isUp.withLockedValue({ $0 }), case .addressInUse = error, number + 1 < candidates.count else { throw error }
-            logger.debug("addresses are taken; trying others", metadata: ["base": "127.\(base)"])
-        }
+    let bases = remembered.map { [$0.base] } ?? VirtualMachineHost.candidateBases
+    return try await withVirtualMachineHost(description, bases: bases, logger: logger) { host, base in
+        try RememberedMachine(width: options.width, height: options.height, base: base).save(in: directory)
+        return try await body(host)
     }
-    throw DemoError("no free block of 127.x addresses was found")
 }
 
 /// What the database in a state directory was made for: boards keep their addresses from one start to the next.
