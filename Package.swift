@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "SpiNNakerMachine", targets: ["SpiNNakerMachine"]),
         .library(name: "SpiNNakerWire", targets: ["SpiNNakerWire"]),
         .library(name: "SpiNNaker", targets: ["SpiNNaker", "SpiNNakerLink"]),
+        .library(name: "SpiNNakerDatabase", targets: ["SpiNNakerDatabase"]),
         .library(name: "SpallocAPI", targets: ["SpallocAPI"]),
         .library(name: "SpallocClient", targets: ["SpallocClient"]),
         .library(name: "SpallocServer", targets: ["SpallocServer"]),
@@ -109,13 +110,18 @@ let package = Package(
         .target(
             name: "SpiNNaker",
             dependencies: [
-                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging, nioCore,
-            ],
+                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+            ] + nio,
             swiftSettings: strict),
         .target(name: "SpallocAPI", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
         .target(name: "SpallocAllocator", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
 
         // Row 4: the job client and the service.
+        // The database by which a toolchain tells visualisers what runs where; apart, as it brings SQLite with it.
+        .target(
+            name: "SpiNNakerDatabase",
+            dependencies: ["SpiNNakerMachine", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .target(
             name: "SpallocClient",
             dependencies: [
@@ -241,6 +247,12 @@ let package = Package(
                 "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker",
                 "VirtualSpiNNakerHost", "SpiNNakerTesting", logging,
             ] + nio,
+            swiftSettings: strict),
+        .testTarget(
+            name: "SpiNNakerDatabaseTests",
+            dependencies: [
+                "SpiNNakerDatabase", "SpiNNakerMachine", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "SpallocAllocatorTests", dependencies: ["SpallocAllocator", "SpiNNakerMachine"], swiftSettings: strict),
