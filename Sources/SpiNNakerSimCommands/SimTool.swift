@@ -31,8 +31,7 @@ package struct SimTool: AsyncParsableCommand {
 
             EXIT CODES
               0 told to quit, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C
-            """,
-        subcommands: [TellCommand.self])
+            """)
 
     @OptionGroup var machine: MachineOptions
 
@@ -77,7 +76,11 @@ package struct SimTool: AsyncParsableCommand {
     package static func run(_ arguments: [String]? = nil, signals: [Int32] = [SIGINT, SIGTERM]) async -> Int32 {
         do {
             try await withSignals(signals) {
-                var command = try Self.parseAsRoot(arguments)
+                let arguments = arguments ?? Array(CommandLine.arguments.dropFirst())
+                // By hand: a sub-command would take the place of the machine.
+                var command =
+                    arguments.first == TellCommand.word
+                    ? try TellCommand.parseAsRoot(Array(arguments.dropFirst())) : try SimTool.parseAsRoot(arguments)
                 if var command = command as? any AsyncParsableCommand {
                     try await command.run()
                 } else {
@@ -110,8 +113,10 @@ package struct SimTool: AsyncParsableCommand {
 }
 
 struct TellCommand: AsyncParsableCommand {
+    static let word = "tell"
+
     static let configuration = CommandConfiguration(
-        commandName: "tell", abstract: "Tell a running simulator a command.",
+        commandName: "spinnaker-sim \(TellCommand.word)", abstract: "Tell a running simulator a command.",
         discussion: """
             COMMANDS
             \(ControlCommand.helpText)
