@@ -3,6 +3,8 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import CommandSupport
+import Foundation
 import SpallocClient
 
 /// `spalloc`: the command line of a Spalloc service's user.
@@ -33,9 +35,10 @@ package struct SpallocTool: AsyncParsableCommand {
     package init() {}
 
     /// Runs a command line and says with which code the process shall exit. Ctrl-C is heard from the first moment.
-    package static func run(_ arguments: [String]? = nil) async -> Int32 {
+    /// - Parameter signals: those that stop it. A test has its own.
+    package static func run(_ arguments: [String]? = nil, signals: [Int32] = [SIGINT, SIGTERM]) async -> Int32 {
         do {
-            try await withSignals { try await SpallocTool.perform(arguments) }
+            try await withSignals(signals) { try await SpallocTool.perform(arguments) }
             return 0
         } catch {
             return Self.explain(error)
@@ -86,7 +89,7 @@ package struct SpallocTool: AsyncParsableCommand {
         }
     }
 
-    private static func oneLine(_ error: any Error) -> String {
+    static func oneLine(_ error: any Error) -> String {
         "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import CommandSupport
 import Foundation
 import Logging
 import SpallocClient
@@ -83,8 +84,8 @@ struct ServiceOptions: ParsableArguments {
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw SpallocError(.invalidConfiguration, "the password file \(file) is not there or not readable")
         }
-        let line = text.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false).first ?? ""
-        let password = line.hasSuffix("\r") ? line.dropLast() : line
+        // By character: "\r\n" is one.
+        let password = text.prefix { !$0.isNewline }
         guard !password.isEmpty else { throw SpallocError(.invalidConfiguration, "the password file \(file) is empty") }
         return String(password)
     }
