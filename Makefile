@@ -4,6 +4,7 @@
 #   make interop   the stock Python clients against our service and boards
 #   make fuzz      10⁶ inputs to every decoder
 #   make bench     figures, as ratios against peers in the same run
+#   make docs      DocC of the lower layers, without a dead link
 #   make lint      formatting and the layer law
 SWIFT ?= swift
 JOBS ?= $(shell nproc)
@@ -13,7 +14,7 @@ RELEASE := .build/release
 FUZZ_INPUTS ?= 1000000
 FUZZ_SEED ?= 61474
 
-.PHONY: demo build debug test vectors fuzz bench lint format interop setup setup-system setup-python clean
+.PHONY: demo build debug test vectors fuzz bench docs lint format interop setup setup-system setup-python clean
 
 demo: build
 	$(RELEASE)/spalloc demo
@@ -42,6 +43,10 @@ bench: setup-system setup-python
 	$(SWIFT) build -c release -j $(JOBS) --product spalloc
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-bench
 	PYTHON=$(VENV)/bin/python $(RELEASE)/spinnaker-bench
+
+docs:
+	$(SWIFT) build -j $(JOBS) --target SpiNNakerWire
+	dev/docs.sh
 
 lint: setup-system
 	dev/lint.sh

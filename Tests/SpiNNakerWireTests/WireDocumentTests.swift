@@ -76,6 +76,23 @@ import WireFuzz
         }
     }
 
+    /// The DocC catalogs name every type, and nothing else: `make docs` finds dead links, this finds types left out.
+    @Test func everyPublicTypeIsInItsCatalog() throws {
+        for target in ["SpiNNakerWire", "SpiNNakerMachine"] {
+            let folder = Self.root.appending(path: "Sources/\(target)")
+            let catalog = try String(
+                contentsOf: folder.appending(path: "Documentation.docc/\(target).md"), encoding: .utf8)
+            let topics = Set(catalog.matches(of: /\n- ``(\w+)``/).map { String($0.1) })
+            var types: Set<String> = []
+            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift") {
+                let source = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
+                types.formUnion(source.matches(of: /\npublic (?:struct|enum|protocol) (\w+)/).map { String($0.1) })
+            }
+            #expect(types.count > 20)
+            #expect(topics == types, "\(target): \(topics.symmetricDifference(types).sorted())")
+        }
+    }
+
     @Test func everyFieldOfTheSystemVariablesIsThereWithItsOffset() throws {
         let document = try self.document()
         for field in systemVariableFields {

@@ -65,7 +65,7 @@ public struct EmptyResponse: SCPResponse {
     public func write(into buffer: inout ByteBuffer) {}
 }
 
-/// The reply of a command that returns bytes (READ, LINK_READ, serial flash).
+/// The reply of a command that returns bytes (READ, LINK_READ, serial flash): as many u8 as were asked for.
 public struct BytesResponse: SCPResponse {
     /// A slice of the datagram: not copied.
     public var bytes: ByteBuffer
@@ -77,7 +77,7 @@ public struct BytesResponse: SCPResponse {
     public func write(into buffer: inout ByteBuffer) { buffer.writeImmutableBuffer(self.bytes) }
 }
 
-/// The reply of a command that returns one word.
+/// The reply of a command that returns one word: u32.
 public struct WordResponse: SCPResponse {
     public var word: UInt32
     @inlinable
