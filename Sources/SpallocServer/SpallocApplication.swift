@@ -7,6 +7,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
@@ -108,7 +109,11 @@ public struct SpallocApplication: Sendable {
     /// - Parameter onReady: called with the port once the service listens.
     /// - Throws: ``SpallocServerError`` when it cannot listen.
     public func run(onReady: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        let application = try self.application(onReady: onReady)
+        let isReady = NIOLockedValueBox(false)
+        let application = try self.application { port in
+            isReady.withLockedValue { $0 = true }
+            await onReady(port)
+        }
         let (core, connections) = (self.core, self.connections)
         do {
             try await withGracefulShutdownHandler {
@@ -117,10 +122,15 @@ public struct SpallocApplication: Sendable {
                 // Those who wait for a change would hold the server up.
                 core.changes.end()
             }
-        } catch let error as IOError {
-            throw SpallocServerError.cannotListen("\(core.configuration.host):\(core.configuration.port)", error)
-        } catch let error as SocketAddressError {
-            throw SpallocServerError(.cannotListen, "cannot listen on \(core.configuration.host): \(error)")
+        } catch {
+            await connections.closeAll()
+            // Before it is ready, the one thing that can fail is the socket: in use, not permitted, no such host.
+            guard !isReady.withLockedValue({ $0 }), !(error is CancellationError), !(error is SpallocServerError) else {
+                throw error
+            }
+            let place = "\(core.configuration.host):\(core.configuration.port)"
+            if let error = error as? IOError { throw SpallocServerError.cannotListen(place, error) }
+            throw SpallocServerError(.cannotListen, "cannot listen on \(place): \(error)")
         }
         await connections.closeAll()
         try? core.store.close()
@@ -160,6 +170,7 @@ public struct SpallocApplication: Sendable {
         router.add(middleware: ProblemsMiddleware())
         let base = router.group(RouterPath(self.core.configuration.basePath))
         LoginController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
+        IndexController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
         OperationsController(core: self.core).addPublicRoutes(to: base)
 
         let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))

@@ -52,7 +52,7 @@ struct ProxyBenchmark {
             url: demo.access.url, credentials: .password(user: demo.access.user, demo.access.password), configuration: client
         ) { client in
             try await client.withJob(SpallocJobRequest(.boards(1))) { job in
-                try await job.waitUntilReady()
+                try await job.waitUntilReady(timeout: .seconds(60))
                 var configuration = TransceiverConfiguration()
                 configuration.bootPause = .milliseconds(2)
                 configuration.timeout = .milliseconds(200)

@@ -32,7 +32,7 @@ extension NativeSystem {
         var sum: UInt32 = 0
         if size > 0 {
             guard let number = self.fabric.neighbour(ofChip: chip.number, link) else { return .refused(.timeout) }
-            sum = self.copy(size, from: self.chips[number], to: chip, at: base, now: now)
+            sum = self.copy(size, from: self.chip(number), to: chip, at: base, now: now)
         }
         let wanted = word >> 3
         if wanted != 0, sum & 0x1FFF_FFFF != wanted {
