@@ -37,11 +37,18 @@ package struct JobRequest: Hashable, Sendable {
         package var maximumDeadLinks: Int?
         /// Whether links over the edge of the machine count.
         package var countsWrappingLinks: Bool
+        /// Whether boards of a rectangle may be missing only because they do not work; else, as the reference has it, also because
+        /// another job has them.
+        package var onlyBrokenMayMiss: Bool
 
-        package init(minimumRatio: Double = 0, maximumDeadLinks: Int? = nil, countsWrappingLinks: Bool = false) {
+        package init(
+            minimumRatio: Double = 0, maximumDeadLinks: Int? = nil, countsWrappingLinks: Bool = false,
+            onlyBrokenMayMiss: Bool = false
+        ) {
             self.minimumRatio = minimumRatio
             self.maximumDeadLinks = maximumDeadLinks
             self.countsWrappingLinks = countsWrappingLinks
+            self.onlyBrokenMayMiss = onlyBrokenMayMiss
         }
     }
 

@@ -13,14 +13,14 @@ struct PlacementSearch {
     let topology: MachineTopology
     /// Boards that may be taken.
     private(set) var usable: BoardSet
-    /// How many boards are in service: a count may fall short of what was asked for only because of boards that are not.
-    private let working: Int
+    /// Boards that are in service.
+    private let functioning: BoardSet
     private var counts: TriadCounts
 
     init(topology: MachineTopology, functioning: BoardSet, usable: BoardSet) {
         self.topology = topology
         self.usable = usable
-        self.working = functioning.count
+        self.functioning = functioning
         self.counts = TriadCounts(usable, width: topology.width, height: topology.height)
     }
 
@@ -78,7 +78,8 @@ struct PlacementSearch {
     }
 
     private func boards(_ count: Int, _ request: JobRequest) -> Placement? {
-        let atLeast = request.fewestBoards(working: self.working)
+        // A count may fall short of what was asked for only because of boards that are not in service.
+        let atLeast = request.fewestBoards(working: self.functioning.count)
         let free = self.counts.count(x: 0, y: 0, w: self.topology.width, h: self.topology.height)
         guard count > 1, free >= atLeast else { return nil }
         let shapes = Shapes.forBoards(
@@ -94,7 +95,7 @@ struct PlacementSearch {
     }
 
     private func rectangle(width: Int, height: Int, _ request: JobRequest) -> Placement? {
-        if width == 1, height == 1, request.maxDeadBoards >= 2 {
+        if width == 1, height == 1, request.maxDeadBoards >= 2, !request.rules.onlyBrokenMayMiss {
             // The reference gives one board where two of three may be missing.
             return self.oneBoard()
         }
@@ -135,6 +136,11 @@ struct PlacementSearch {
     ) -> Placement? {
         guard self.usable.contains(root) else { return nil }
         let within = self.topology.rectangle(root: root, width: width, height: height, of: self.usable)
+        if rules.onlyBrokenMayMiss, takeAtMost == .max,
+            self.topology.rectangle(root: root, width: width, height: height, of: self.functioning).count != within.count
+        {
+            return nil
+        }
         let boards = self.topology.connected(from: root, within: within, limit: takeAtMost)
         guard boards.count >= atLeast else { return nil }
         let taken = BoardSet(boards, capacity: self.topology.capacity)

@@ -8,7 +8,7 @@ import SpiNNakerWire
 
 /// One client: where it is, what it watches, and the request that waits for an answer. V1Handler is its side on the event
 /// loop; serve(_:) its task.
-final class V1Connection: Sendable {
+package final class V1Connection: Sendable {
     /// What is under way between the event loop, which reads requests, and the task, which answers them. One request at a time.
     private enum Slot {
         case empty
@@ -18,14 +18,14 @@ final class V1Connection: Sendable {
         case ended
     }
 
-    let channel: any Channel
+    package let channel: any Channel
     /// The peer's address, as the jobs that it keeps alive have it.
-    let host: String?
-    let subscriber = V1Subscriber()
+    package let host: String?
+    package let subscriber = V1Subscriber()
     private let slot = NIOLockedValueBox(Slot.empty)
     private let heardAt: NIOLockedValueBox<NIODeadline>
 
-    init(channel: any Channel, now: NIODeadline) {
+    package init(channel: any Channel, now: NIODeadline) {
         self.channel = channel
         self.heardAt = NIOLockedValueBox(now)
         self.host = channel.remoteAddress?.ipAddress.map { address in
@@ -35,7 +35,7 @@ final class V1Connection: Sendable {
     }
 
     /// When the peer last asked for something.
-    var lastHeard: NIODeadline {
+    package var lastHeard: NIODeadline {
         get { self.heardAt.withLockedValue { $0 } }
         set { self.heardAt.withLockedValue { $0 = newValue } }
     }
@@ -43,7 +43,7 @@ final class V1Connection: Sendable {
     // MARK: - On the event loop
 
     /// The conversation gives no second request before the answer to the first.
-    func ask(_ question: V1Question) {
+    package func ask(_ question: V1Question) {
         let waiter = self.slot.withLockedValue { slot -> CheckedContinuation<V1Question?, Never>? in
             switch slot {
             case .waiting(let waiter):
@@ -59,7 +59,7 @@ final class V1Connection: Sendable {
     }
 
     /// The connection is closed.
-    func end() {
+    package func end() {
         let waiter = self.slot.withLockedValue { slot -> CheckedContinuation<V1Question?, Never>? in
             defer { slot = .ended }
             guard case .waiting(let waiter) = slot else { return nil }
@@ -71,7 +71,7 @@ final class V1Connection: Sendable {
     // MARK: - The task
 
     /// Answers requests until the connection is closed.
-    func serve(_ answer: (V1Question, String?) async -> ByteBuffer, deliver: (ByteBuffer) -> Void) async {
+    package func serve(_ answer: (V1Question, String?) async -> ByteBuffer, deliver: (ByteBuffer) -> Void) async {
         while let question = await self.next() { deliver(await answer(question, self.host)) }
     }
 

@@ -10,16 +10,21 @@ import SpiNNakerWire
 ///
 /// Nothing is read while a request is under way or while the peer does not read what it was sent, so a connection holds at most one
 /// line, one reply and what the socket's buffer takes. A peer that reads nothing for Limits/stall is closed.
-final class V1Handler: ChannelDuplexHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class V1Handler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
-    struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// How long a peer may leave what it was sent unread.
-        var stall: TimeAmount
+        package var stall: TimeAmount
         /// Bytes of one request.
-        var line = V1LineReader.requestLimit
+        package var line = V1LineReader.requestLimit
+
+        package init(stall: TimeAmount, line: Int = V1LineReader.requestLimit) {
+            self.stall = stall
+            self.line = line
+        }
     }
 
     private let connection: V1Connection
@@ -35,7 +40,7 @@ final class V1Handler: ChannelDuplexHandler {
     private var isFinishing = false
     private var stall: Scheduled<Void>?
 
-    init(
+    package init(
         connection: V1Connection, limits: Limits, answerAtOnce: @escaping @Sendable (V1Request) -> V1Reply?, logger: Logger
     ) {
         self.connection = connection
@@ -47,16 +52,16 @@ final class V1Handler: ChannelDuplexHandler {
 
     // MARK: - Requests
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         self.conversation.received(self.unwrapInboundIn(data))
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
+    package func channelReadComplete(context: ChannelHandlerContext) {
         self.advance(context)
         context.fireChannelReadComplete()
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent {
             self.conversation.ended()
             self.advance(context)
@@ -64,7 +69,7 @@ final class V1Handler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         guard !self.conversation.isBusy, context.channel.isWritable else {
             self.isReadHeld = true
             return
@@ -152,7 +157,7 @@ final class V1Handler: ChannelDuplexHandler {
     }
 
     /// The answer to the request that is under way.
-    func answered(_ reply: ByteBuffer) {
+    package func answered(_ reply: ByteBuffer) {
         guard let context = self.context else { return }
         self.conversation.answered()
         context.write(self.wrapOutboundOut(reply), promise: nil)
@@ -172,7 +177,7 @@ final class V1Handler: ChannelDuplexHandler {
     // MARK: - Notifications
 
     /// Something that is watched has changed.
-    func changed() {
+    package func changed() {
         guard let context = self.context else { return }
         guard self.connection.subscriber.heard() else {
             self.logger.info("v1 client reads nothing", metadata: ["client": "\(self.connection.host ?? "?")"])
@@ -195,21 +200,21 @@ final class V1Handler: ChannelDuplexHandler {
 
     // MARK: - Life
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         self.stall?.cancel()
         self.connection.end()
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         self.stall?.cancel()
         self.connection.end()
         context.fireChannelInactive()
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable {
             if !self.isFinishing {
                 self.stall?.cancel()
@@ -231,13 +236,13 @@ final class V1Handler: ChannelDuplexHandler {
     }
 
     /// The service stops: the request under way is answered, and that is all.
-    func stop() {
+    package func stop() {
         guard let context = self.context else { return }
         self.isStopping = true
         if !self.conversation.isBusy { self.finish(context) }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         self.logger.debug("v1 connection", metadata: ["client": "\(self.connection.host ?? "?")", "error": "\(error)"])
         context.close(promise: nil)
     }

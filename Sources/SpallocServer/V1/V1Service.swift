@@ -76,6 +76,8 @@ package struct V1Service: Service {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             // Replies and notifications are small: none may wait for the acknowledgement of another.
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            // Who does not read costs the kernel no more than this; by itself it would go to megabytes.
+            .childChannelOption(.socketOption(.so_sndbuf), value: 128 * 1024)
             // A peer that is gone is found out in time.
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)

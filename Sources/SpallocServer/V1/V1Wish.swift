@@ -13,7 +13,7 @@ import SpiNNakerWire
 /// | Parameter | What becomes of it |
 /// |---|---|
 /// | n | that many connected boards: our allocator takes no whole triads where single boards will do |
-/// | `max_dead_boards` | null: any number may be missing, but not the first |
+/// | `max_dead_boards` | null: any number may be missing because it does not work, but not the first |
 /// | `require_torus` | the whole of a machine that has exactly the size: nothing else wraps around |
 /// | `min_ratio`, `max_dead_links` | rules of the allocator |
 struct V1Wish {
@@ -29,22 +29,22 @@ struct V1Wish {
         var request = CreateJobRequest(
             keepaliveInterval: v1.keepalive.seconds.map { WireDuration(seconds: $0) }, machineName: v1.machine,
             tags: v1.machine == nil ? v1.tags ?? ["default"] : nil)
-        let most = max(0, V1Wish.boards(of: v1.size) - 1)
-        request.maxDeadBoards = min(v1.maxDeadBoards ?? most, most)
         switch v1.size {
         case .oneBoard, .boards(1), .board:
             guard !torus else { throw V1Desk.Refusal(V1Text.torusOfBoards) }
-            request.maxDeadBoards = nil
             if case .board(let board) = v1.size {
                 request.board = .init(x: board.x, y: board.y, z: board.z)
             } else {
                 request.numBoards = 1
             }
-        case .boards(let count): request.numBoards = count
+        case .boards(let count):
+            request.numBoards = count
+            request.maxDeadBoards = min(v1.maxDeadBoards ?? .max, V1Wish.boardsThatLack(of: count, request, machines))
         case .triads(let width, let height):
             request.dimensions = .init(width: width, height: height)
-            // With two missing our allocator would give a single board, which is another thing to boot.
-            if width == 1, height == 1 { request.maxDeadBoards = min(request.maxDeadBoards ?? 0, 1) }
+            // All but the first may be missing. The bounds are those of any machine.
+            let most = max(1, min(width, 1024)) * max(1, min(height, 1024)) * 3 - 1
+            request.maxDeadBoards = min(v1.maxDeadBoards ?? most, most)
         }
         self.request = request
         var isPossible = true
@@ -53,13 +53,15 @@ struct V1Wish {
         self.wanted?.rules = JobRequest.Rules(v1)
     }
 
-    /// How many boards there are to be, as far as that is a sensible number.
-    private static func boards(of size: V1JobRequest.Size) -> Int {
-        switch size {
-        case .oneBoard, .board: 1
-        case .boards(let count): max(0, min(count, 1 << 20))
-        case .triads(let width, let height): max(0, min(width, 1024)) * max(0, min(height, 1024)) * 3
-        }
+    /// How many of a count's boards the machines that are large enough can not give because boards do not work. More than these may
+    /// not be missing: our allocator would else serve a large count from a small machine.
+    private static func boardsThatLack(
+        of count: Int, _ request: CreateJobRequest, _ machines: [AllocatorSnapshot.Machine]
+    ) -> Int {
+        guard let anywhere = try? JobRequest(request) else { return 0 }
+        let lacking = machines.filter { $0.takes(anywhere) && $0.topology.capacity >= count }
+            .map { count - $0.functioning.count }
+        return max(0, lacking.max() ?? 0)
     }
 
     /// Names the first machine that is just as large as what is asked for.
@@ -89,7 +91,7 @@ extension JobRequest.Rules {
     init(_ v1: V1JobRequest) {
         self.init(
             minimumRatio: v1.minRatio ?? 0, maximumDeadLinks: v1.maxDeadLinks,
-            countsWrappingLinks: v1.requireTorus ?? false)
+            countsWrappingLinks: v1.requireTorus ?? false, onlyBrokenMayMiss: true)
     }
 
     /// From the arguments as a job's row keeps them; nil if the job did not come over the legacy port.
