@@ -145,8 +145,8 @@ let package = Package(
         .target(
             name: "SpiNNakerTesting",
             dependencies: [
-                "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", nioCore,
-            ],
+                "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker",
+            ] + nio,
             swiftSettings: strict),
 
         // Row 5: commands, and the house put together.
@@ -172,6 +172,13 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "spalloc", dependencies: ["SpallocCommands"], swiftSettings: strict),
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
+        // Only for interop/compare_transceivers.py.
+        .executableTarget(
+            name: "spinnaker-interop",
+            dependencies: [
+                "SpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging, nioCore,
+            ],
+            swiftSettings: strict),
         // Only for benchmarks: what two plain C programs do with datagrams of the same sizes.
         .target(name: "CBarePair"),
         .executableTarget(
@@ -253,7 +260,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "SpallocDemo", "SpallocCommands", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
+                "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + nio,
             swiftSettings: strict),
