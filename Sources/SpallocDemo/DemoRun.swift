@@ -111,6 +111,8 @@ private struct DemoRun: Sendable {
         var configuration = TransceiverConfiguration()
         // The virtual ROM loses nothing; a real one wants SpiNNMan's 100 ms.
         configuration.bootPause = .milliseconds(5)
+        // The boards are known to be off until now: one second of silence is answer enough.
+        configuration.probeRetries = 0
         try await job.withTransceiver(configuration: configuration) { transceiver in
             try await self.narrator.step("open the websocket proxy", since: opening) {
                 ((), "one websocket, a channel to each board and one to the boot ROM")

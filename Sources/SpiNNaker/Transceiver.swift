@@ -164,24 +164,17 @@ public final class Transceiver: Sendable {
                 throw TransceiverError(error)
             }
         }
-        typealias Part = Result<[Result<SCPReply, SCPError>], SCPError>
         var results = [Result<SCPReply, SCPError>?](repeating: nil, count: calls.count)
         var failure: SCPError?
-        await withTaskGroup(of: ([Int], Part).self) { tasks in
+        await withTaskGroup(of: BoardAnswers.self) { tasks in
             for key in order {
                 guard let (connection, indices) = groups[key] else { continue }
                 let part = indices.map { calls[$0] }
-                tasks.addTask {
-                    do throws(SCPError) {
-                        return (indices, .success(try await connection.results(of: part, policy: policy)))
-                    } catch {
-                        return (indices, .failure(error))
-                    }
-                }
+                tasks.addTask { await BoardAnswers(to: part, at: indices, from: connection, policy: policy) }
             }
-            for await (indices, part) in tasks {
-                switch part {
-                case .success(let answers): for (index, answer) in zip(indices, answers) { results[index] = answer }
+            for await board in tasks {
+                switch board.answers {
+                case .success(let answers): for (index, answer) in zip(board.indices, answers) { results[index] = answer }
                 case .failure(let error):
                     failure = failure ?? error
                     tasks.cancelAll()
@@ -209,6 +202,24 @@ public final class Transceiver: Sendable {
             try await Task.sleep(for: duration)
         } catch {
             throw TransceiverError(SCPError(.cancelled, link: "none"))
+        }
+    }
+}
+
+/// What one board said to its part of a group of calls.
+///
+/// A struct with an initialiser, not a tuple made in a task's closure: Swift 6.3.1's optimiser builds such a tuple wrongly
+/// around a typed throw, and the group then reads a bad pointer.
+private struct BoardAnswers: Sendable {
+    let indices: [Int]
+    let answers: Result<[Result<SCPReply, SCPError>], SCPError>
+
+    init(to calls: [SCPCall], at indices: [Int], from connection: SCPConnection, policy: SCPPolicy?) async {
+        self.indices = indices
+        do {
+            self.answers = .success(try await connection.results(of: calls, policy: policy))
+        } catch {
+            self.answers = .failure(error)
         }
     }
 }

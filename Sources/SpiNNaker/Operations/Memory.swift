@@ -196,25 +196,19 @@ extension Transceiver {
         let limit = 4 * max(1, self.withState { $0.boards.count })
         var results = [Value?](repeating: nil, count: count)
         var failure: TransceiverError?
-        await withTaskGroup(of: (Int, Result<Value, TransceiverError>).self) { tasks in
+        await withTaskGroup(of: Finished<Value>.self) { tasks in
             var next = 0
             func add() {
                 guard next < count else { return }
                 let index = next
                 next += 1
-                tasks.addTask {
-                    do throws(TransceiverError) {
-                        return (index, .success(try await body(index)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
+                tasks.addTask { await Finished(index, body) }
             }
             for _ in 0..<limit { add() }
-            for await (index, result) in tasks {
-                switch result {
+            for await finished in tasks {
+                switch finished.result {
                 case .success(let value):
-                    results[index] = value
+                    results[finished.index] = value
                     if failure == nil { add() }
                 case .failure(let error):
                     // Those that are cancelled for it fail too, later.
@@ -246,5 +240,20 @@ extension Transceiver {
     func read<Value>(_ field: SV.Field<Value>, of chip: ChipID) async throws(TransceiverError) -> Value {
         let bytes = try await self.readBytes(field.address, field.size, of: .monitor(of: chip))
         return bytes.getInteger(at: bytes.readerIndex, endianness: .little) ?? 0
+    }
+}
+
+/// One of many operations that run side by side, done. A struct for the reason given at `BoardAnswers`.
+private struct Finished<Value: Sendable>: Sendable {
+    let index: Int
+    let result: Result<Value, TransceiverError>
+
+    init(_ index: Int, _ body: @Sendable (Int) async throws(TransceiverError) -> Value) async {
+        self.index = index
+        do {
+            self.result = .success(try await body(index))
+        } catch {
+            self.result = .failure(error)
+        }
     }
 }

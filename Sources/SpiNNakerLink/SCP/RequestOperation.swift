@@ -8,6 +8,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 
 /// A single request.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPReply>, @unchecked Sendable {
     private let request: Request
     private let core: CoreID
@@ -60,6 +61,7 @@ package struct SCPCall: Sendable {
 }
 
 /// Many requests; the failure of one does not keep the others from being sent.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>, @unchecked Sendable {
     private let calls: [SCPCall]
     private let policy: SCPPolicy

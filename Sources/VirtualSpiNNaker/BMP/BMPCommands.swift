@@ -164,6 +164,7 @@ extension BMPFrame {
         let (register, size, fpga) = (packet.arguments.arg1, packet.arguments.arg2, packet.arguments.arg3)
         guard size <= SCP.maximumData, fpga < FPGARegisters.count else { return .refused(.badArgument) }
         guard let board = self.board(inSlot: bmp.slot), board.power != .off else { return .silent }
+        self.fabric.linkChanges += 1
         var data = packet.data
         for word in 0..<size / 4 {
             let value: UInt32 = data.readInteger(endianness: .little) ?? 0

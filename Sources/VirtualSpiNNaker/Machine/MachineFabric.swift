@@ -62,9 +62,25 @@ package final class MachineFabric {
 
     // MARK: The way out
 
+    /// Faults of the network on the way out; nil: none.
+    package var outgoing: NetworkFaults?
+    private var outgoingCount = 0
+    /// The time of the event that is being worked on.
+    package var now = NIODeadline.uptimeNanoseconds(0)
+
     package func send(_ datagram: OutgoingDatagram) {
         if case .board(let number) = datagram.endpoint { self.boards[number].traffic.sent += 1 }
-        self.actions.append(.send(datagram))
+        guard let outgoing = self.outgoing else { return self.actions.append(.send(datagram)) }
+        self.outgoingCount += 1
+        for delay in outgoing.delays(ofDatagram: self.outgoingCount, using: &self.random) {
+            var datagram = datagram
+            datagram.bytes = outgoing.damaged(datagram.bytes, using: &self.random)
+            if delay <= .zero {
+                self.actions.append(.send(datagram))
+            } else {
+                self.timers.schedule(at: self.now + delay) { [unowned self] _ in self.actions.append(.send(datagram)) }
+            }
+        }
     }
 
     package func perform(_ action: MachineAction) { self.actions.append(action) }
@@ -90,7 +106,11 @@ package final class MachineFabric {
 
     // MARK: Faults
 
+    /// Counts what may have cut a link: faults, power, FPGA registers.
+    package var linkChanges = 0
+
     package func setDead(chip: Int) {
+        self.linkChanges += 1
         self.withFaults(ofChip: chip) { faults, local in faults.deadChips |= 1 << UInt64(local) }
     }
 
@@ -99,6 +119,7 @@ package final class MachineFabric {
     }
 
     package func setDead(link: Link, ofChip chip: Int) {
+        self.linkChanges += 1
         self.withFaults(ofChip: chip) { faults, local in faults.deadLinks[local] |= 1 << link.rawValue }
     }
 

@@ -24,6 +24,14 @@ public final class VirtualMachine {
     package let software: any ChipSoftware
     package let bmps: [BMPFrame]
 
+    /// Faults of the network on the way in and out, for all boards and BMPs; nil: none, and no time passes on the way.
+    public var incoming: NetworkFaults?
+    public var outgoing: NetworkFaults? {
+        get { self.fabric.outgoing }
+        set { self.fabric.outgoing = newValue }
+    }
+    private var incomingCount = 0
+
     public convenience init(_ description: VirtualMachineDescription) throws(VirtualMachineError) {
         try self.init(description) { NativeSystem(fabric: $0) }
     }
@@ -39,7 +47,10 @@ public final class VirtualMachine {
         self.software = software
         self.bmps = (0..<fabric.topology.frameCount).map { BMPFrame(frame: $0, fabric: fabric, software: software) }
         if description.isPoweredAtStart {
-            for board in fabric.boards where board.isPresent { board.power = .on }
+            for board in fabric.boards where board.isPresent {
+                board.power = .on
+                fabric.startHello(of: board, software: software, now: .uptimeNanoseconds(0))
+            }
         }
     }
 
@@ -118,6 +129,26 @@ public final class VirtualMachine {
     public func receive(
         _ datagram: ByteBuffer, at endpoint: MachineEndpoint, port: UInt16, from sender: HostAddress, now: NIODeadline
     ) {
+        guard let incoming = self.incoming else {
+            return self.deliver(datagram, at: endpoint, port: port, from: sender, now: now)
+        }
+        self.incomingCount += 1
+        for delay in incoming.delays(ofDatagram: self.incomingCount, using: &self.fabric.random) {
+            let datagram = incoming.damaged(datagram, using: &self.fabric.random)
+            if delay <= .zero {
+                self.deliver(datagram, at: endpoint, port: port, from: sender, now: now)
+            } else {
+                self.fabric.timers.schedule(at: now + delay) { [unowned self] then in
+                    self.deliver(datagram, at: endpoint, port: port, from: sender, now: then)
+                }
+            }
+        }
+    }
+
+    private func deliver(
+        _ datagram: ByteBuffer, at endpoint: MachineEndpoint, port: UInt16, from sender: HostAddress, now: NIODeadline
+    ) {
+        self.fabric.now = now
         switch endpoint {
         case .board(let number):
             guard self.fabric.boards.indices.contains(number) else { return }
@@ -125,7 +156,7 @@ public final class VirtualMachine {
             board.traffic.received += 1
             guard board.isOn, board.isPresent, !board.isHeldInReset else { return }
             if port == UInt16(BootMessage.port) {
-                self.receiveBoot(datagram, board: board, now: now)
+                self.receiveBoot(datagram, board: board, from: sender, now: now)
             } else {
                 self.software.receive(datagram, onBoard: number, port: port, from: sender, now: now)
             }
@@ -136,10 +167,12 @@ public final class VirtualMachine {
     }
 
     /// Port 54321 is the boot ROM's: once SC&MP runs nobody listens there.
-    private func receiveBoot(_ datagram: ByteBuffer, board: Board, now: NIODeadline) {
+    private func receiveBoot(_ datagram: ByteBuffer, board: Board, from sender: HostAddress, now: NIODeadline) {
         let chip = self.fabric.topology.ethernetChip(ofBoard: board.number)
         guard !self.software.isRunning(chip: chip), self.fabric.isPowered(chip: chip) else { return }
-        guard let image = board.rom.receive(datagram).image else { return }
+        let (isValid, image) = board.rom.receive(datagram)
+        if isValid, board.romHost == nil { board.romHost = sender }
+        guard let image else { return }
         self.software.start(image, onBoard: board.number, now: now)
     }
 
@@ -148,6 +181,7 @@ public final class VirtualMachine {
 
     /// Does what was due by `now`.
     public func advance(to now: NIODeadline) {
+        self.fabric.now = now
         while let (deadline, action) = self.fabric.timers.popDue(at: now) { action(deadline) }
     }
 

@@ -32,7 +32,7 @@ extension NativeSystem {
         var sum: UInt32 = 0
         if size > 0 {
             guard let number = self.fabric.neighbour(ofChip: chip.number, link) else { return .refused(.timeout) }
-            sum = self.copy(size, from: self.chips[number], to: chip, at: base, now: now)
+            sum = self.copy(size, from: self.chip(number), to: chip, at: base, now: now)
         }
         let wanted = word >> 3
         if wanted != 0, sum & 0x1FFF_FFFF != wanted {
@@ -172,8 +172,8 @@ extension NativeSystem {
         var isComplete = true
         let application = packet.arguments.arg1
         let state = packet.arguments.arg2
-        for number in self.boardChips(of: chip) {
-            guard let other = number.chip, other.isAlive, other.isMonitorAlive, other.injectedResult == nil else {
+        for other in self.boardChips(of: chip) {
+            guard let other, other.isAlive, other.isMonitorAlive, other.injectedResult == nil else {
                 isComplete = false
                 continue
             }
@@ -199,16 +199,22 @@ extension NativeSystem {
         return .deferred
     }
 
-    /// The chip, and those of its board to which it has a route.
-    private func boardChips(of chip: NativeChip) -> [(address: ChipID, chip: NativeChip?)] {
-        let wiring = self.fabric.topology
-        let first = wiring.ethernetChip(ofBoard: chip.board)
-        var chips: [(ChipID, NativeChip?)] = []
-        for number in first..<(first + wiring.chipsPerBoard) {
-            let local = wiring.local(ofChip: number)
-            let address = chip.machine.address(of: local, relativeTo: chip.nearestEthernet)
-            guard address == chip.address || chip.memory.p2pEntry(of: address) < 6 else { continue }
-            chips.append((address, chip.machine.chip(at: address)))
+    /// The chip, and those to which it has a route among the 47 that would be its board's if it were the Ethernet chip. (From
+    /// another chip the count is of little use; that is the firmware's way.)
+    ///
+    /// SC&MP 4.0.0 does not wrap these addresses at the edge of a torus, and so misses cores of boards that lie across it: a
+    /// host would wait for them for ever. The model wraps them.
+    private func boardChips(of chip: NativeChip) -> [NativeChip?] {
+        let machine = chip.machine
+        var chips: [NativeChip?] = [chip]
+        for local in BoardShape.spinn5.chips where local != .origin {
+            var x = Int(chip.address.x) + Int(local.x)
+            var y = Int(chip.address.y) + Int(local.y)
+            if machine.width % 12 == 0, x >= machine.width { x -= machine.width }
+            if machine.height % 12 == 0, y >= machine.height { y -= machine.height }
+            guard let x = UInt8(exactly: x), let y = UInt8(exactly: y) else { continue }
+            let address = ChipID(x: x, y: y)
+            if chip.memory.p2pEntry(of: address) < Routes.none { chips.append(machine.chip(at: address)) }
         }
         return chips
     }
@@ -227,14 +233,5 @@ extension NativeSystem {
         chip.remap(map)
         self.idle((1 << UInt32(map.count)) - 2, of: chip, now: now)
         return .ok
-    }
-}
-
-extension NativeMachine {
-    /// The address of a place on a board, wrapped at the machine's edges.
-    func address(of local: ChipID, relativeTo ethernet: ChipID) -> ChipID {
-        ChipID(
-            x: UInt8(truncatingIfNeeded: (Int(ethernet.x) + Int(local.x)) % self.width),
-            y: UInt8(truncatingIfNeeded: (Int(ethernet.y) + Int(local.y)) % self.height))
     }
 }

@@ -96,7 +96,7 @@ extension NativeSystem {
         let moved = Int(length & ~3)
         if moved > 0 {
             guard let number = self.hardware(behind: link, of: chip) else { return .refused(.timeout) }
-            if let there = self.chips[number] {
+            if let there = self.chip(number) {
                 guard there.memory.read(address & ~3, count: moved, core: nil, now: now, into: &reply.bytes) else {
                     return .refused(.timeout)
                 }
@@ -115,7 +115,7 @@ extension NativeSystem {
         let moved = Int(length & ~3)
         guard moved > 0 else { return .ok }
         guard let number = self.hardware(behind: link, of: chip) else { return .refused(.timeout) }
-        guard let there = self.chips[number] else { return .ok }
+        guard let there = self.chip(number) else { return .ok }
         var data = packet.data
         if data.readableBytes < moved { data.writeRepeatingByte(0, count: moved - data.readableBytes) }
         let isDone = data.withUnsafeReadableBytes {

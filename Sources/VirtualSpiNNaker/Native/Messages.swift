@@ -14,7 +14,7 @@ extension NativeSystem {
     package func receive(
         _ datagram: ByteBuffer, onBoard board: Int, port: UInt16, from sender: HostAddress, now: NIODeadline
     ) {
-        guard let chip = self.chips[board * self.fabric.topology.chipsPerBoard], now >= chip.start, chip.isMonitorAlive else {
+        guard let chip = self.chip(board * self.fabric.topology.chipsPerBoard), now >= chip.start, chip.isMonitorAlive else {
             return
         }
         guard port == SCP.port else {
@@ -89,8 +89,25 @@ extension NativeSystem {
         guard let there = chip.machine.chip(at: address), there.isAlive, there.isMonitorAlive else {
             return .failure(TransferFailure(result: .p2pNoReply))
         }
+        if !chip.machine.isIntact(in: self.fabric), !self.isPassable(from: chip, to: there) {
+            return .failure(TransferFailure(result: .p2pNoReply))
+        }
         if let injected = there.injectedResult { return .failure(TransferFailure(result: injected)) }
         return .success(there)
+    }
+
+    /// Follows the tables from chip to chip, as packets do: whether all links on the way still work.
+    private func isPassable(from chip: NativeChip, to target: NativeChip) -> Bool {
+        var here = chip
+        for _ in 0..<(chip.machine.width + chip.machine.height + 2) {
+            if here === target { return true }
+            guard let link = Link(rawValue: here.memory.p2pEntry(of: target.address)),
+                let number = self.fabric.neighbour(ofChip: here.number, link), let next = self.chip(number),
+                next.machine === chip.machine
+            else { return false }
+            here = next
+        }
+        return false
     }
 
     /// Turns a message round with an error code and no payload.

@@ -30,7 +30,7 @@ package final class NativeChip {
     package unowned let system: NativeSystem
 
     /// False once power, reset or a fault has ended it: others on the machine find nobody there.
-    package var isAlive = true
+    package private(set) var isAlive = true
     /// False when the monitor has crashed: the hardware goes on answering link reads.
     package var isMonitorAlive = true
     /// False with an injected fault: the PHY reports no link.
@@ -91,6 +91,13 @@ package final class NativeChip {
     /// Milliseconds since SC&MP started here.
     package func milliseconds(at now: NIODeadline) -> UInt64 {
         UInt64(max(0, (now - self.start).nanoseconds)) / 1_000_000
+    }
+
+    /// Power is gone: nothing of it is left but what others remember.
+    func die() {
+        self.isAlive = false
+        self.storedMemory = nil
+        self.applicationCores = []
     }
 
     // MARK: Application cores

@@ -21,12 +21,20 @@ package final class NativeMachine {
     /// By x · height + y; -1: no chip there.
     private var grid: [Int32]
 
-    init(parameters: BootParameters, width: Int, height: Int, rootAddress: ChipID, schedule: BootSchedule) {
+    /// ``MachineFabric/linkChanges`` when all its links were last looked at.
+    private var linkChanges: Int
+    /// Whether they worked: then every learned route does.
+    private var isIntact = true
+
+    init(
+        parameters: BootParameters, width: Int, height: Int, rootAddress: ChipID, schedule: BootSchedule, linkChanges: Int
+    ) {
         self.parameters = parameters
         self.width = width
         self.height = height
         self.rootAddress = rootAddress
         self.schedule = schedule
+        self.linkChanges = linkChanges
         self.grid = Array(repeating: -1, count: width * height)
     }
 
@@ -52,6 +60,20 @@ package final class NativeMachine {
         guard Int(address.x) < self.width, Int(address.y) < self.height else { return nil }
         let index = self.grid[Int(address.x) * self.height + Int(address.y)]
         return index < 0 ? nil : Int(index)
+    }
+
+    /// Whether everything that came up is still there and connected. Looked at again only after something has changed somewhere.
+    func isIntact(in fabric: MachineFabric) -> Bool {
+        guard fabric.linkChanges != self.linkChanges else { return self.isIntact }
+        self.linkChanges = fabric.linkChanges
+        self.isIntact =
+            self.livingChips == self.chips.count
+            && self.chips.allSatisfy { chip in
+                Link.allCases.allSatisfy { link in
+                    chip.links >> link.rawValue & 1 == 0 || fabric.neighbour(ofChip: chip.number, link) != nil
+                }
+            }
+        return self.isIntact
     }
 
     package func isReady(at now: NIODeadline) -> Bool { now >= self.schedule.ready }

@@ -9,19 +9,25 @@ import SpiNNakerWire
 /// SC&MP and SARK as a model: answers what the firmware answers, without executing it.
 package final class NativeSystem: ChipSoftware {
     package let fabric: MachineFabric
-    /// By chip number; nil: in the boot ROM, or without power.
-    package private(set) var chips: [NativeChip?]
+    /// By chip number. A chip that has died stays, as others remember it, until the last of its machine has.
+    private var known: [NativeChip?]
     /// Machines of which at least one chip lives: chips do not hold their machine, this does.
     private var machines: [ObjectIdentifier: NativeMachine] = [:]
 
     package init(fabric: MachineFabric) {
         self.fabric = fabric
-        self.chips = Array(repeating: nil, count: fabric.topology.chipCount)
+        self.known = Array(repeating: nil, count: fabric.topology.chipCount)
     }
 
     // MARK: Boot
 
-    package func isRunning(chip: Int) -> Bool { self.chips[chip] != nil }
+    /// A chip on which SC&MP runs; nil: in its boot ROM, or without power.
+    package func chip(_ number: Int) -> NativeChip? {
+        guard let chip = self.known[number], chip.isAlive else { return nil }
+        return chip
+    }
+
+    package func isRunning(chip: Int) -> Bool { self.chip(chip) != nil }
 
     package func start(_ image: ROMImage, onBoard board: Int, now: NIODeadline) {
         let topology = self.fabric.topology
@@ -36,13 +42,13 @@ package final class NativeSystem: ChipSoftware {
             parameters: parameters, scale: self.fabric.description.bootTimeScale, extra: isPHYDown ? 2 : 0)
         let machine = NativeMachine(
             parameters: parameters, width: discovery.width, height: discovery.height, rootAddress: discovery.root,
-            schedule: schedule)
+            schedule: schedule, linkChanges: self.fabric.linkChanges)
         var chips: [NativeChip] = []
         chips.reserveCapacity(discovery.chips.count)
         for found in discovery.chips {
             let chip = self.makeChip(found, in: machine)
             chips.append(chip)
-            self.chips[found.chip] = chip
+            self.known[found.chip] = chip
         }
         machine.populate(chips)
         self.machines[ObjectIdentifier(machine)] = machine
@@ -72,17 +78,19 @@ package final class NativeSystem: ChipSoftware {
     }
 
     private func remove(chip number: Int) {
-        guard let chip = self.chips[number] else { return }
+        guard let chip = self.chip(number) else { return }
         for port in chip.tags.reversePorts { self.fabric.perform(.closePort(board: chip.board, port: port)) }
-        chip.isAlive = false
+        chip.die()
         let machine = chip.machine
-        self.chips[number] = nil
         machine.livingChips -= 1
-        if machine.livingChips == 0 { self.machines[ObjectIdentifier(machine)] = nil }
+        guard machine.livingChips == 0 else { return }
+        // Its chips do not hold it, so they go first.
+        for chip in machine.chips where self.known[chip.number] === chip { self.known[chip.number] = nil }
+        self.machines[ObjectIdentifier(machine)] = nil
     }
 
     package func faultsChanged(ofChip number: Int, now: NIODeadline) {
-        guard let chip = self.chips[number] else { return }
+        guard let chip = self.chip(number) else { return }
         if !self.fabric.isPowered(chip: number) {
             self.remove(chip: number)
         } else if self.fabric.workingCores(ofChip: number) >> UInt32(chip.cores.monitor) & 1 == 0 {
@@ -90,12 +98,14 @@ package final class NativeSystem: ChipSoftware {
         }
     }
 
+    package var residentMemory: Int { self.known.reduce(0) { $0 + ($1?.existingMemory?.residentBytes ?? 0) } }
+
     // MARK: Routes
 
-    /// The neighbour by a link that SC&MP uses.
+    /// The neighbour by a link that SC&MP uses, dead or alive.
     func neighbour(of chip: NativeChip, _ link: Link) -> NativeChip? {
         guard chip.links >> link.rawValue & 1 == 1, let there = self.fabric.topology.wire(ofChip: chip.number, link)?.chip,
-            let other = self.chips[there], other.machine === chip.machine
+            let other = self.known[there], other.machine === chip.machine
         else { return nil }
         return other
     }

@@ -26,15 +26,10 @@ public struct DatagramPath: Sendable {
 
     public mutating func send(_ datagram: ByteBuffer, at now: NIODeadline) {
         self.sent += 1
-        guard !self.random.chance(self.faults.drop) else {
-            self.dropped += 1
-            return
-        }
-        self.launch(datagram, at: now)
-        if self.random.chance(self.faults.duplicate) {
-            self.duplicated += 1
-            self.launch(datagram, at: now)
-        }
+        let delays = self.faults.delays(ofDatagram: self.sent, using: &self.random)
+        if delays.isEmpty { self.dropped += 1 }
+        if delays.count > 1 { self.duplicated += 1 }
+        for delay in delays { self.launch(self.faults.damaged(datagram, using: &self.random), arrival: now + delay) }
     }
 
     /// When the next datagram is due; nil when none is on its way.
@@ -48,21 +43,8 @@ public struct DatagramPath: Sendable {
         return next.datagram
     }
 
-    private mutating func launch(_ datagram: ByteBuffer, at now: NIODeadline) {
-        var delay = self.faults.latency
-        if self.faults.jitter > .zero {
-            delay = delay + .nanoseconds(Int64.random(in: 0...self.faults.jitter.nanoseconds, using: &self.random))
-        }
-        if self.random.chance(self.faults.reorder) { delay = delay + self.faults.reorderDelay }
-        var datagram = datagram
-        if datagram.readableBytes > 0, self.random.chance(self.faults.corrupt) {
-            let index = datagram.readerIndex + Int.random(in: 0..<datagram.readableBytes, using: &self.random)
-            let bit = UInt8(1) << UInt8.random(in: 0..<8, using: &self.random)
-            let byte: UInt8 = datagram.getInteger(at: index) ?? 0
-            datagram.setInteger(byte ^ bit, at: index)
-        }
+    private mutating func launch(_ datagram: ByteBuffer, arrival: NIODeadline) {
         self.order += 1
-        let arrival = now + delay
         let order = self.order
         // Equal arrivals keep the order of sending: the later one goes further from the end.
         var index = self.inFlight.count
