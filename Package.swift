@@ -155,8 +155,8 @@ let package = Package(
         .target(
             name: "SpiNNakerTesting",
             dependencies: [
-                "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", nioCore,
-            ],
+                "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker",
+            ] + nio,
             swiftSettings: strict),
 
         // Row 5: commands, and the house put together.
@@ -182,6 +182,13 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "spalloc", dependencies: ["SpallocCommands"], swiftSettings: strict),
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
+        // Only for interop/compare_transceivers.py.
+        .executableTarget(
+            name: "spinnaker-interop",
+            dependencies: [
+                "SpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", nioCore,
+            ],
+            swiftSettings: strict),
         .target(
             name: "SpiNNakerSimCommands",
             dependencies: [
@@ -260,7 +267,8 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine",
+                "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -288,7 +296,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "SpallocDemo", "SpallocCommands", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
+                "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + nio,
             swiftSettings: strict),

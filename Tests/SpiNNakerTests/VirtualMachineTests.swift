@@ -162,7 +162,7 @@ import VirtualSpiNNakerHost
         }
     }
 
-    @Test(.enabled(if: VirtualAbilities.allocates, "the virtual machine does not allocate yet")) func sdram() async throws {
+    @Test func sdram() async throws {
         try await withVirtualBoards(.spinn3) { host in
             try await withTransceiver(
                 to: host.boards[0].address.description, image: .placeholder, configuration: .quick
@@ -197,7 +197,7 @@ import VirtualSpiNNakerHost
         }
     }
 
-    @Test(.enabled(if: VirtualAbilities.allocates, "the virtual machine does not allocate yet")) func routes() async throws {
+    @Test func routes() async throws {
         try await withVirtualBoards(.spinn3) { host in
             try await withTransceiver(
                 to: host.boards[0].address.description, image: .placeholder, configuration: .quick
@@ -322,12 +322,4 @@ import VirtualSpiNNakerHost
             }
         }
     }
-}
-
-/// What the virtual machine can do by now.
-private enum VirtualAbilities {
-    static let allocates: Bool = {
-        guard let machine = try? InMemoryMachine(.spinn3) else { return false }
-        return (try? machine.ask(GetSDRAMSpace())) != nil
-    }()
 }

@@ -160,7 +160,8 @@ import Testing
 
         // One that is for good is an answer at once; to a command that does not have it, it is a refusal.
         let copy = try CopyAndRunApplication(
-            from: .west, size: 4, checksum: 0, start: ApplicationStart(application: 17, cores: CoreMask(rawValue: 2), wait: false))
+            from: .west, size: 4, checksum: 0,
+            start: ApplicationStart(application: 17, cores: CoreMask(rawValue: 2), wait: false))
         bench.start(copy, token: 1)
         bench.answer(try bench.take(), .badChecksum, payload: [9, 0, 0, 0])
         bench.start(2)
