@@ -141,42 +141,77 @@ private func withService<Result: Sendable>(
         users: [.init(name: DemoHouse.user, password: password, trustLevel: .user)])
     // Nothing has to cool down here.
     configuration.power.offWait = .zero
+    options.adjustService(&configuration)
     let started = ContinuousClock.now
     let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
 
-    return try await withThrowingTaskGroup(of: Result?.self) { group in
-        let (ports, announce) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let services = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: RunningService(service: service, announce: announce))], logger: logger))
-        group.addTask {
-            try await services.run()
-            return nil
+    let (ports, announce) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    var group = ServiceGroupConfiguration(
+        services: [.init(service: RunningService(service: service, announce: announce))], logger: logger)
+    group.maximumGracefulShutdownDuration = configuration.timings.shutdown
+    let services = ServiceGroup(configuration: group)
+    return try await whileRunning(services) {
+        var iterator = ports.makeAsyncIterator()
+        guard let port = await iterator.next() else {
+            try Task.checkCancellation()
+            throw ServiceEnded()
         }
-        group.addTask {
-            var iterator = ports.makeAsyncIterator()
-            guard let port = await iterator.next() else { throw DemoError("the service ended before it was ready") }
-            let house = DemoHouse(
-                access: DemoHouse.Access(
-                    url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
-                    caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
-                    bmps: machine.bmps.map { $0.address.description }, pid: getpid()),
-                machine: machine, machineName: DemoHouse.machineName, directory: directory)
-            try await narrator.step("service", since: started) {
-                ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite")
-            }
-            let result = try await body(house)
-            await services.triggerGracefulShutdown()
-            return result
+        let house = DemoHouse(
+            access: DemoHouse.Access(
+                url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
+                caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
+                bmps: machine.bmps.map { $0.address.description }, pid: getpid()),
+            machine: machine, machineName: DemoHouse.machineName, directory: directory)
+        try await narrator.step("service", since: started) {
+            ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite")
         }
-        var result: Result?
-        while let next = try await group.next() {
-            if let next { result = next }
-        }
-        guard let result else { throw DemoError("the service ended by itself") }
-        return result
+        return try await body(house)
     }
 }
+
+/// Runs `body` beside the services, and shuts them down after it.
+///
+/// The services are not a child task: whoever cancels us stops `body`, and `body` may have a job to destroy before it is
+/// through, for which the service must still be there.
+private func whileRunning<Result: Sendable>(
+    _ services: ServiceGroup, _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    let running = Task { try await services.run() }
+    return try await withThrowingTaskGroup(of: Ending<Result>.self) { group in
+        group.addTask { Ending.services(await running.result) }
+        group.addTask {
+            do { return Ending.body(.success(try await body())) } catch { return Ending.body(.failure(error)) }
+        }
+        var (result, failure): (Swift.Result<Result, any Error>?, (any Error)?)
+        for try await ending in group {
+            switch ending {
+            case .body(let end):
+                result = end
+                await services.triggerGracefulShutdown()
+            case .services(.success):
+                group.cancelAll()
+            case .services(.failure(let error)):
+                failure = error
+                group.cancelAll()
+            }
+        }
+        // A service that could not start, or broke down, is the cause of what `body` met.
+        if let failure { throw failure }
+        switch result {
+        case .success(let value): return value
+        case .failure(let error) where !(error is ServiceEnded): throw error
+        default: throw DemoError("the service ended before it was ready")
+        }
+    }
+}
+
+private enum Ending<Result: Sendable>: Sendable {
+    case body(Swift.Result<Result, any Error>)
+    case services(Swift.Result<Void, any Error>)
+}
+
+/// There is no service any more; why, it says itself.
+private struct ServiceEnded: Error {}
 
 /// The service as one of a group, which tells its port.
 private struct RunningService: Service {
