@@ -2,6 +2,7 @@
 #   make demo      builds (release) and shows the whole system at work, on this machine alone
 #   make test      every test        make vectors   just the golden vectors
 #   make interop   the stock Python clients against our service and boards
+#   make fuzz      10⁶ inputs to every decoder
 #   make bench     figures, as ratios against peers in the same run
 #   make lint      formatting and the layer law
 SWIFT ?= swift
@@ -9,6 +10,8 @@ JOBS ?= $(shell nproc)
 VENV ?= .venv-interop
 PYTHON ?= python3
 RELEASE := .build/release
+FUZZ_INPUTS ?= 1000000
+FUZZ_SEED ?= 61474
 
 .PHONY: demo build debug test vectors fuzz bench lint format interop setup setup-system setup-python clean
 
@@ -31,8 +34,9 @@ test: debug
 vectors: debug
 	$(SWIFT) test --skip-build --filter GoldenVectorTests
 
-fuzz: debug
-	SPINNAKER_FUZZ=1000000 $(SWIFT) test --skip-build --filter FuzzTests
+fuzz:
+	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-fuzz
+	$(RELEASE)/spinnaker-fuzz $(FUZZ_INPUTS) $(FUZZ_SEED)
 
 bench: setup-system setup-python
 	$(SWIFT) build -c release -j $(JOBS) --product spalloc

@@ -33,7 +33,8 @@ let package = Package(
     products: [
         .library(name: "SpiNNakerMachine", targets: ["SpiNNakerMachine"]),
         .library(name: "SpiNNakerWire", targets: ["SpiNNakerWire"]),
-        .library(name: "SpiNNaker", targets: ["SpiNNaker"]),
+        .library(name: "SpiNNaker", targets: ["SpiNNaker", "SpiNNakerLink"]),
+        .library(name: "SpiNNakerDatabase", targets: ["SpiNNakerDatabase"]),
         .library(name: "SpallocAPI", targets: ["SpallocAPI"]),
         .library(name: "SpallocClient", targets: ["SpallocClient"]),
         .library(name: "SpallocServer", targets: ["SpallocServer"]),
@@ -41,7 +42,9 @@ let package = Package(
         .library(name: "SpiNNakerTesting", targets: ["SpiNNakerTesting"]),
         .executable(name: "spalloc", targets: ["spalloc"]),
         .executable(name: "spallocd", targets: ["spallocd"]),
+        .executable(name: "spinnaker-sim", targets: ["spinnaker-sim"]),
         .executable(name: "spinnaker-bench", targets: ["spinnaker-bench"]),
+        .executable(name: "spinnaker-fuzz", targets: ["spinnaker-fuzz"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -60,6 +63,12 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     ],
     targets: [
+        // What every command needs and none of the rows below knows: signals, what is printed, errors in files people write.
+        .target(
+            name: "CommandSupport",
+            dependencies: [.product(name: "NIOConcurrencyHelpers", package: "swift-nio")],
+            swiftSettings: strict),
+
         // Row 0: values and bytes.
         .target(name: "SpiNNakerMachine", swiftSettings: strict),
         .target(
@@ -101,13 +110,18 @@ let package = Package(
         .target(
             name: "SpiNNaker",
             dependencies: [
-                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging, nioCore,
-            ],
+                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+            ] + nio,
             swiftSettings: strict),
         .target(name: "SpallocAPI", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
         .target(name: "SpallocAllocator", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
 
         // Row 4: the job client and the service.
+        // The database by which a toolchain tells visualisers what runs where; apart, as it brings SQLite with it.
+        .target(
+            name: "SpiNNakerDatabase",
+            dependencies: ["SpiNNakerMachine", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .target(
             name: "SpallocClient",
             dependencies: [
@@ -121,7 +135,7 @@ let package = Package(
             name: "SpallocServer",
             dependencies: [
                 "SpallocAllocator", "SpallocAPI", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
-                "SpiNNakerMachine", logging,
+                "SpiNNakerMachine", "CommandSupport", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -160,28 +174,45 @@ let package = Package(
             name: "SpallocCommands",
             dependencies: [
                 "SpallocDemo", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpiNNakerWire", "SpiNNakerMachine", "CommandSupport", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
         .executableTarget(name: "spalloc", dependencies: ["SpallocCommands"], swiftSettings: strict),
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
+        .target(
+            name: "SpiNNakerSimCommands",
+            dependencies: [
+                "VirtualSpiNNakerHost", "VirtualSpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", "CommandSupport", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(name: "spinnaker-sim", dependencies: ["SpiNNakerSimCommands"], swiftSettings: strict),
         // Only for benchmarks: what two plain C programs do with datagrams of the same sizes.
         .target(name: "CBarePair"),
+        // Only for benchmarks: counts the calls of malloc and its kin.
+        .target(name: "CAllocationCounter"),
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
+                "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
             swiftSettings: strict),
+
+        // Every decoder with its random messages: for `make fuzz` and for the tests.
+        .target(
+            name: "WireFuzz", dependencies: ["SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", nioCore],
+            path: "Tests/WireFuzz", swiftSettings: strict),
+        .executableTarget(name: "spinnaker-fuzz", dependencies: ["WireFuzz", nioCore], swiftSettings: strict),
 
         // Tests mirror the targets; EndToEndTests open sockets on loopback.
         .testTarget(name: "SpiNNakerMachineTests", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerWireTests",
-            dependencies: ["SpiNNakerWire", "SpiNNakerMachine", nioCore],
+            dependencies: ["WireFuzz", "SpiNNakerWire", "SpiNNakerMachine", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerEngineTests",
@@ -193,6 +224,13 @@ let package = Package(
             name: "VirtualSpiNNakerTests",
             dependencies: ["VirtualSpiNNaker", "VirtualSpiNNakerHost", "SpiNNakerWire", "SpiNNakerMachine", "SpiNNakerTesting"]
                 + nio,
+            swiftSettings: strict),
+        .testTarget(
+            name: "SpiNNakerSimTests",
+            dependencies: [
+                "SpiNNakerSimCommands", "CommandSupport", "VirtualSpiNNaker", "VirtualSpiNNakerHost", "SpiNNakerWire",
+                "SpiNNakerMachine", logging,
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerLinkTests",
@@ -211,11 +249,17 @@ let package = Package(
             ] + nio,
             swiftSettings: strict),
         .testTarget(
+            name: "SpiNNakerDatabaseTests",
+            dependencies: [
+                "SpiNNakerDatabase", "SpiNNakerMachine", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "SpallocAllocatorTests", dependencies: ["SpallocAllocator", "SpiNNakerMachine"], swiftSettings: strict),
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -231,7 +275,8 @@ let package = Package(
         .testTarget(
             name: "SpallocClientTests",
             dependencies: [
-                "SpallocClient", "SpallocCommands", "SpallocAPI", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine",
+                "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
+                "SpiNNakerEngine",
                 "SpiNNakerWire", "SpiNNakerMachine", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -2,6 +2,7 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import CommandSupport
 import SpallocAPI
 import SpallocClient
 

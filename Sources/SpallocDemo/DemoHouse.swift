@@ -5,7 +5,6 @@
 import Crypto
 import Foundation
 import Logging
-import NIOConcurrencyHelpers
 import ServiceLifecycle
 import SpallocServer
 import SpiNNakerMachine
@@ -23,10 +22,13 @@ package struct DemoHouse: Sendable {
         package var boards: [String]
         package var bmps: [String]
         package var pid: Int32
+        /// Of the legacy protocol, if it is on.
+        package var v1Port: Int?
 
         enum CodingKeys: String, CodingKey {
             case url, user, password, boards, bmps, pid
             case caFile = "ca_file"
+            case v1Port = "v1_port"
         }
     }
 
@@ -76,22 +78,11 @@ private func withVirtualMachine<Result: Sendable>(
     let description = VirtualMachineDescription(
         .triads(width: options.width, height: options.height), bootTimeScale: options.bootTimeScale)
     let remembered = try RememberedMachine.load(from: directory, options: options)
-    let first = Int(getpid()) % 224
-    let candidates = remembered.map { [$0.base] } ?? (0..<8).map { UInt8(16 + (first + $0 * 29) % 224) }
-    for (number, base) in candidates.enumerated() {
-        let isUp = NIOLockedValueBox(false)
-        do {
-            return try await withVirtualMachineHost(description, base: base, logger: logger) { host in
-                isUp.withLockedValue { $0 = true }
-                try RememberedMachine(width: options.width, height: options.height, base: base).save(in: directory)
-                return try await body(host)
-            }
-        } catch let error as VirtualMachineHostError {
-            guard !isUp.withLockedValue({ $0 }), case .addressInUse = error, number + 1 < candidates.count else { throw error }
-            logger.debug("addresses are taken; trying others", metadata: ["base": "127.\(base)"])
-        }
+    let bases = remembered.map { [$0.base] } ?? VirtualMachineHost.candidateBases
+    return try await withVirtualMachineHost(description, bases: bases, logger: logger) { host, base in
+        try RememberedMachine(width: options.width, height: options.height, base: base).save(in: directory)
+        return try await body(host)
     }
-    throw DemoError("no free block of 127.x addresses was found")
 }
 
 /// What the database in a state directory was made for: boards keep their addresses from one start to the next.
@@ -141,77 +132,78 @@ private func withService<Result: Sendable>(
         users: [.init(name: DemoHouse.user, password: password, trustLevel: .user)])
     // Nothing has to cool down here.
     configuration.power.offWait = .zero
+    if let v1Port = options.v1Port {
+        configuration.v1.enabled = true
+        configuration.v1.port = v1Port
+    }
     options.adjustService(&configuration)
     let started = ContinuousClock.now
     let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
 
     let (ports, announce) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    var group = ServiceGroupConfiguration(
+    var groupConfiguration = ServiceGroupConfiguration(
         services: [.init(service: RunningService(service: service, announce: announce))], logger: logger)
-    group.maximumGracefulShutdownDuration = configuration.timings.shutdown
-    let services = ServiceGroup(configuration: group)
-    return try await whileRunning(services) {
-        var iterator = ports.makeAsyncIterator()
-        guard let port = await iterator.next() else {
-            try Task.checkCancellation()
-            throw ServiceEnded()
-        }
-        let house = DemoHouse(
-            access: DemoHouse.Access(
-                url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
-                caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
-                bmps: machine.bmps.map { $0.address.description }, pid: getpid()),
-            machine: machine, machineName: DemoHouse.machineName, directory: directory)
-        try await narrator.step("service", since: started) {
-            ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite")
-        }
-        return try await body(house)
-    }
-}
-
-/// Runs `body` beside the services, and shuts them down after it.
-///
-/// The services are not a child task: whoever cancels us stops `body`, and `body` may have a job to destroy before it is
-/// through, for which the service must still be there.
-private func whileRunning<Result: Sendable>(
-    _ services: ServiceGroup, _ body: @escaping @Sendable () async throws -> Result
-) async throws -> Result {
+    groupConfiguration.maximumGracefulShutdownDuration = .seconds(10)
+    let services = ServiceGroup(configuration: groupConfiguration)
+    // Not a child task: on Ctrl-C the body is cancelled, and needs the service to destroy its job. The service ends after it.
     let running = Task { try await services.run() }
-    return try await withThrowingTaskGroup(of: Ending<Result>.self) { group in
-        group.addTask { Ending.services(await running.result) }
+
+    return try await withTaskGroup(of: HouseEvent<Result>.self) { group in
         group.addTask {
-            do { return Ending.body(.success(try await body())) } catch { return Ending.body(.failure(error)) }
-        }
-        var (result, failure): (Swift.Result<Result, any Error>?, (any Error)?)
-        for try await ending in group {
-            switch ending {
-            case .body(let end):
-                result = end
-                await services.triggerGracefulShutdown()
-            case .services(.success):
-                group.cancelAll()
-            case .services(.failure(let error)):
-                failure = error
-                group.cancelAll()
+            do {
+                var iterator = ports.makeAsyncIterator()
+                guard let port = await iterator.next() else { return .neverListened }
+                let house = DemoHouse(
+                    access: DemoHouse.Access(
+                        url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
+                        caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
+                        bmps: machine.bmps.map { $0.address.description }, pid: getpid(), v1Port: service.v1Port),
+                    machine: machine, machineName: DemoHouse.machineName, directory: directory)
+                try await narrator.step("service", since: started) {
+                    let v1 = house.access.v1Port.map { "; v1 at port \($0)" } ?? ""
+                    return ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite\(v1)")
+                }
+                return .bodyEnded(.success(try await body(house)))
+            } catch {
+                return .bodyEnded(.failure(error))
             }
         }
-        // A service that could not start, or broke down, is the cause of what `body` met.
-        if let failure { throw failure }
-        switch result {
-        case .success(let value): return value
-        case .failure(let error) where !(error is ServiceEnded): throw error
-        default: throw DemoError("the service ended before it was ready")
+        group.addTask { .serviceEnded(await running.result) }
+        var outcome: Swift.Result<Result, any Error>?
+        for await event in group {
+            switch event {
+            case .bodyEnded(let result):
+                outcome = outcome ?? result
+                await services.triggerGracefulShutdown()
+            case .neverListened:
+                // Cancelled before there was a port; or else the service says itself why there is none.
+                if Task.isCancelled { outcome = .failure(CancellationError()) }
+                await services.triggerGracefulShutdown()
+            case .serviceEnded(let result):
+                if outcome == nil {
+                    // What ended the service matters more than what that did to the body.
+                    outcome = .failure(result.failure ?? DemoError("the service ended by itself"))
+                    group.cancelAll()
+                } else if case .success = outcome, let failure = result.failure {
+                    outcome = .failure(failure)
+                }
+            }
         }
+        return outcome ?? .failure(DemoError("the service ended by itself"))
+    }.get()
+}
+
+private enum HouseEvent<Value: Sendable>: Sendable {
+    case bodyEnded(Result<Value, any Error>)
+    case neverListened
+    case serviceEnded(Result<Void, any Error>)
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let error) = self { error } else { nil }
     }
 }
-
-private enum Ending<Result: Sendable>: Sendable {
-    case body(Swift.Result<Result, any Error>)
-    case services(Swift.Result<Void, any Error>)
-}
-
-/// There is no service any more; why, it says itself.
-private struct ServiceEnded: Error {}
 
 /// The service as one of a group, which tells its port.
 private struct RunningService: Service {
@@ -240,7 +232,8 @@ extension DemoHouse {
         let temporary = self.directory.appending(path: ".demo.json.\(getpid())")
         guard
             FileManager.default.createFile(
-                atPath: temporary.path, contents: try encoder.encode(self.access), attributes: [.posixPermissions: 0o600])
+                atPath: temporary.path, contents: try encoder.encode(self.access) + Data("\n".utf8),
+                attributes: [.posixPermissions: 0o600])
         else { throw DemoError("can not write \(file.path)") }
         guard rename(temporary.path, file.path) == 0 else {
             throw DemoError("can not write \(file.path): \(String(cString: strerror(errno)))")

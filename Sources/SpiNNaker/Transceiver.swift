@@ -42,9 +42,12 @@ public final class Transceiver: Sendable {
     let boot: (any DatagramLink)?
     /// Those that were given, in their order.
     public let bmps: [BMP]
+    /// Another way to memory; nil: there are only the links.
+    let memoryService: (any MemoryService)?
 
     init(
-        boards: [Board], boot: (any DatagramLink)?, bmps: [BMP], configuration: TransceiverConfiguration
+        boards: [Board], boot: (any DatagramLink)?, bmps: [BMP], memoryService: (any MemoryService)? = nil,
+        configuration: TransceiverConfiguration
     ) throws(TransceiverError) {
         guard let selector = ConnectionSelector(boards.map(\.chip)) else {
             throw TransceiverError(.noConnection, "a transceiver needs a link to one board at least")
@@ -52,6 +55,7 @@ public final class Transceiver: Sendable {
         self.configuration = configuration
         self.boot = boot
         self.bmps = bmps
+        self.memoryService = memoryService
         self.state = Mutex(State(boards: boards, selector: selector))
     }
 

@@ -9,6 +9,14 @@ import SpiNNakerMachine
 import SpiNNakerWire
 import VirtualSpiNNaker
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// A virtual machine on the loopback interface: each board and each frame's BMP at its own 127.x address, on the standard
 /// ports, as long as ``withVirtualMachineHost(_:base:group:logger:_:)`` runs.
 public final class VirtualMachineHost: Sendable {
@@ -143,6 +151,44 @@ public func withVirtualMachineHost<Result>(
     let host = try await VirtualMachineHost.start(description, group: group, logger: logger)
     do {
         let result = try await body(host)
+        await host.shutDown()
+        return result
+    } catch {
+        await host.shutDown()
+        throw error
+    }
+}
+
+extension VirtualMachineHost {
+    /// Second octets at which to look for free addresses: eight, different from one process to the next.
+    package static var candidateBases: [UInt8] {
+        let first = Int(getpid()) % 224
+        return (0..<8).map { UInt8(16 + (first + $0 * 29) % 224) }
+    }
+}
+
+/// The same at the first of `bases` whose addresses nobody has, so that several machines can run side by side.
+///
+/// - Parameter body: is also told the base.
+package func withVirtualMachineHost<Result>(
+    _ description: VirtualMachineDescription, bases: [UInt8],
+    group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger,
+    _ body: (VirtualMachineHost, UInt8) async throws -> Result
+) async throws -> Result {
+    var started: (host: VirtualMachineHost, base: UInt8)?
+    for (number, base) in bases.enumerated() where started == nil {
+        var description = description
+        description.base = base
+        do {
+            started = (try await VirtualMachineHost.start(description, group: group, logger: logger), base)
+        } catch let error as VirtualMachineHostError {
+            guard case .addressInUse = error, number + 1 < bases.count else { throw error }
+            logger.debug("addresses are taken; trying others", metadata: ["base": "127.\(base)"])
+        }
+    }
+    guard let (host, base) = started else { throw VirtualMachineHostError.noFreeBase }
+    do {
+        let result = try await body(host, base)
         await host.shutDown()
         return result
     } catch {

@@ -13,6 +13,8 @@ public enum VirtualMachineHostError: Error, Sendable, CustomStringConvertible {
     /// The process may not open so many files, and may not raise the limit either.
     case tooFewFileDescriptors(needed: Int, limit: Int)
     case noSuchBoard(Int)
+    /// No block of addresses was offered to choose from.
+    case noFreeBase
 
     public var description: String {
         switch self {
@@ -24,6 +26,8 @@ public enum VirtualMachineHostError: Error, Sendable, CustomStringConvertible {
             "the virtual machine needs \(needed) open files, the limit of this process is \(limit): raise it (ulimit -Hn)"
         case .noSuchBoard(let number):
             "the virtual machine has no board \(number)"
+        case .noFreeBase:
+            "no free block of 127.x addresses was found"
         }
     }
 }

@@ -70,7 +70,7 @@ import Testing
 
     @Test func aFullQueueIsNotTriedAgain() async throws {
         var acquisition = self.quick
-        acquisition.readyTimeout = .milliseconds(100)
+        acquisition.readyTimeout = .seconds(1)
         let chosen = acquisition
         let service = self.service(jobState: "QUEUED")
         try await service.run { client, peer in

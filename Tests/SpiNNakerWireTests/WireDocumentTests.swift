@@ -5,6 +5,7 @@
 import Foundation
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
 /// `docs/wire.md` against the sources: what is in the code is in the document, with the same number.
 @Suite struct WireDocumentTests {
@@ -62,7 +63,8 @@ import Testing
         let sources = try self.sources()
         let messages = sources.matches(of: #/public struct (\w+): (?:\w+Request|SCPResponse)\b/#).map { String($0.1) }
         let others = sources.matches(
-            of: #/public (?:struct|enum) (\w+): (?:(?!\npublic|\n\}\n)[\s\S])*?init\((?:datagram|frame|from buffer): /#
+            of:
+                #/public (?:struct|enum) (\w+): (?:(?!\npublic|\n\}\n)[\s\S])*?init\((?:datagram: |frame: |from buffer: |line: |_ json: V1JSON\))/#
         ).map { String($0.1) }
         let types = messages + others
         #expect(types.count > 100)

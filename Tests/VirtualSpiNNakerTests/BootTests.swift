@@ -136,4 +136,27 @@ struct BootTests {
         machine.advance(by: .milliseconds(500))
         #expect(try machine.ask(GetVersion()).chip == .origin)
     }
+
+    @Test func theROMSaysHelloUntilItIsBooted() throws {
+        var description = VirtualMachineDescription(.spinn5, bootTimeScale: 0)
+        description.sendsHello = true
+        let machine = try InMemoryMachine(description)
+        machine.advance(by: .seconds(10))
+        #expect(machine.takeOutgoing().isEmpty)
+        machine.machine.setPower(true, board: 0, now: machine.now)
+        machine.advance(by: .milliseconds(4096))
+        let hello = try #require(machine.takeOutgoing().first)
+        #expect(hello.destination == HostAddress(ip: IPv4Address(255, 255, 255, 255), port: 54321) && hello.sourcePort == 54321)
+        let message = try BootMessage(datagram: hello.bytes)
+        #expect(message.opcode == .hello && message.operand1 == 0x0201_0000 && message.operand3 == 0x4350_5453)
+        // The first good datagram teaches it its host.
+        machine.send(try self.datagrams()[0], port: 54321)
+        machine.advance(by: .milliseconds(4096))
+        #expect(machine.takeOutgoing().map(\.destination) == [machine.host])
+        machine.boot()
+        for datagram in try self.datagrams().dropFirst() { machine.send(datagram, port: 54321) }
+        #expect(self.isAwake(machine))
+        machine.advance(by: .seconds(20))
+        #expect(machine.takeOutgoing().isEmpty)
+    }
 }

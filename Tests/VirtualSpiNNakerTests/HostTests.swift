@@ -2,6 +2,7 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -83,6 +84,13 @@ private final class UDPAsker: Sendable {
 
 extension Logger {
     fileprivate static var silent: Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHandler() } }
+}
+
+/// Of the whole process.
+private func residentMiB() -> Int {
+    guard let status = try? String(contentsOf: URL(filePath: "/proc/self/status"), encoding: .utf8) else { return 0 }
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+    return (line?.split(separator: " ").dropFirst().first).flatMap { Int($0) }.map { $0 / 1024 } ?? 0
 }
 
 @Suite("Virtual boards on loopback", .serialized)
@@ -170,6 +178,33 @@ struct HostTests {
         // All sockets are free again.
         try await withVirtualMachineHost(description, base: 203, logger: Logger.silent) { host in
             #expect(host.socketCount == 7)
+        }
+    }
+
+    /// 3,528 sockets. In a release build this takes a second; the limit here is for a debug build on a busy machine.
+    @Test(.timeLimit(.minutes(1))) func aMachineOf1728BoardsStarts() async throws {
+        let description = VirtualMachineDescription(.triads(width: 24, height: 24), bootTimeScale: 0)
+        let before = ContinuousClock.now
+        try await withVirtualMachineHost(description, base: 205, logger: Logger.silent) { host in
+            print("1728 boards listen after \(ContinuousClock.now - before), \(residentMiB()) MiB resident")
+            #expect(host.boards.count == 1728 && host.bmps.count == 72 && host.socketCount == 3528)
+            #expect(host.bmps.last?.cabinet == 14 && host.bmps.last?.frame == 1)
+            let asker = try await UDPAsker.open()
+            // The last board of the last frame: on, booted alone, and asked.
+            let board = try #require(host.boards.last)
+            let bmp = try #require(host.bmps.last)
+            let on = try await asker.ask(
+                SetBoardPower(on: true, boards: 1 << 23), core: CoreID(0, 0, 0), at: bmp.address, sequence: 1)
+            #expect(on?.result == .ok)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while try await !host.isPowered(board: board.number), ContinuousClock.now < deadline { await Task.yield() }
+            for datagram in try InMemoryMachine.bootDatagrams() {
+                try await asker.send(datagram, to: board.address, port: 54321)
+            }
+            let version = try #require(
+                try await asker.ask(GetVersion(), core: CoreID(255, 255, 0), at: board.address, sequence: 2))
+            #expect(try version.decode(for: GetVersion.self).name == "SC&MP")
+            await asker.close()
         }
     }
 

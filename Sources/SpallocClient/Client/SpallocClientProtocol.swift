@@ -57,7 +57,8 @@ extension SpallocClient: SpallocClientProtocol {
 }
 
 extension SpallocJob: SpallocJobProtocol {
-    public func waitUntilReady(timeout: Duration) async throws(SpallocError) {
+    /// See ``waitUntilReady(timeout:onChange:)``.
+    public func waitUntilReady(timeout: Duration = .seconds(300)) async throws(SpallocError) {
         try await self.waitUntilReady(timeout: timeout) { _ in }
     }
     public func keepAlive() async throws(SpallocError) { try await self.keepAlive(timeout: nil) }

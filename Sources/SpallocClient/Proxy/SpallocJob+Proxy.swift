@@ -34,7 +34,8 @@ extension SpallocJob {
 
     /// Runs `body` with a transceiver to the job's boards, through the proxy: a link to each board, and one for booting.
     ///
-    /// Nothing is sent before `body` asks for it: begin with `transceiver.ensureReady(image:)`.
+    /// Nothing is sent before `body` asks for it: begin with `transceiver.ensureReady(image:)`. Memory goes by the proxy if it
+    /// is little and by HTTP if it is much, unless `configuration.memoryRoute` or the call itself says which.
     public func withTransceiver<Result>(
         configuration: TransceiverConfiguration = TransceiverConfiguration(),
         _ body: (Transceiver) async throws -> Result
@@ -47,7 +48,8 @@ extension SpallocJob {
             }
             guard !links.isEmpty else { throw SpallocError(.notReady, "it has no boards", url: self.url, job: self.id) }
             let boot = try await proxy.link(to: .origin, port: BootMessage.port)
-            return try await SpiNNaker.withTransceiver(links: links, boot: boot, configuration: configuration, body)
+            return try await SpiNNaker.withTransceiver(
+                links: links, boot: boot, memoryService: JobMemoryService(job: self), configuration: configuration, body)
         }
     }
 

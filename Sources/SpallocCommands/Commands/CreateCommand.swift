@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import CommandSupport
 import SpallocAPI
 import SpallocClient
 import SpiNNakerMachine

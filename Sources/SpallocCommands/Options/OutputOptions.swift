@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import ArgumentParser
+import CommandSupport
 
 /// How results are written.
 struct OutputOptions: ParsableArguments {

@@ -2,6 +2,7 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import CommandSupport
 import Foundation
 import SpallocAPI
 
@@ -22,6 +23,7 @@ import SpallocAPI
 /// | `timings` | `long-poll` 30, `minimum-keepalive` 30, `maximum-keepalive` 300, `shutdown` 10, `session-idle` 1800 |
 /// | `power` | `off-wait` 30, `settle` 0, `fpga-attempts` 3, `attempts` 2, `retry-interval` 15, `set-aside` 600, `command-timeout` 2, `power-on-timeout` 10 |
 /// | `lockout` | `failures` 3, `duration` 86400 |
+/// | `v1` | the legacy port: `enabled` false, `host` 127.0.0.1, `port` 22244, `service-user` v1, `maximum-connections` 1024, `maximum-jobs` 2000, `stall` 60 |
 struct ConfigurationFile: Decodable {
     struct TLS: Decodable {
         var certificateChain: String
@@ -115,6 +117,29 @@ struct ConfigurationFile: Decodable {
         }
     }
 
+    struct V1: Decodable {
+        var value = SpallocServerConfiguration.V1()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case enabled, host, port
+            case serviceUser = "service-user"
+            case maximumConnections = "maximum-connections"
+            case maximumJobs = "maximum-jobs"
+            case stall
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.value.enabled = try values.decodeIfPresent(Bool.self, forKey: .enabled) ?? self.value.enabled
+            self.value.host = try values.decodeIfPresent(String.self, forKey: .host) ?? self.value.host
+            self.value.port = try values.decodeIfPresent(Int.self, forKey: .port) ?? self.value.port
+            self.value.serviceUser = try values.decodeIfPresent(String.self, forKey: .serviceUser) ?? self.value.serviceUser
+            self.value.maximumConnections =
+                try values.decodeIfPresent(Int.self, forKey: .maximumConnections) ?? self.value.maximumConnections
+            self.value.maximumJobs = try values.decodeIfPresent(Int.self, forKey: .maximumJobs) ?? self.value.maximumJobs
+            try values.duration(.stall, into: &self.value.stall)
+        }
+    }
+
     private var configuration: SpallocServerConfiguration
     private var tls: TLS?
     private var machineFiles: [String]
@@ -128,7 +153,7 @@ struct ConfigurationFile: Decodable {
         case users, proxy
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
-        case timings, power, lockout
+        case timings, power, lockout, v1
     }
 
     init(from decoder: any Decoder) throws {
@@ -143,6 +168,7 @@ struct ConfigurationFile: Decodable {
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power
         configuration.lockout = try values.decodeIfPresent(Lockout.self, forKey: .lockout)?.value ?? configuration.lockout
+        configuration.v1 = try values.decodeIfPresent(V1.self, forKey: .v1)?.value ?? configuration.v1
         self.configuration = configuration
         self.tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
         self.machineFiles = try values.decodeIfPresent([String].self, forKey: .machineFiles) ?? []

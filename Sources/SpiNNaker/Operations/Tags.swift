@@ -69,12 +69,19 @@ extension Transceiver {
             throw TransceiverError(.noConnection, "the address of the board at \(board) is not known", chip: board)
         }
         var datagram = ByteBufferAllocator().buffer(capacity: SCP.maximumRequestDatagram)
-        SCPPacket.reprogramTag(tag, of: board, strip: strip).writeDatagram(into: &datagram)
+        var packet = SCPPacket.reprogramTag(tag, of: board, strip: strip)
+        packet.sequence = listener.takeSequence()
+        packet.writeDatagram(into: &datagram)
+        let sequence = packet.sequence
         let answer: ByteBuffer?
         do {
             answer = try await listener.exchange(datagram, with: address, port: SCP.port) { bytes in
-                guard let reply = try? SCPReply(datagram: bytes) else { return false }
-                return !reply.header.flags.contains(.replyWanted) && reply.sequence == 0
+                // An event may have the length of a reply, and even its first bytes: the number tells them apart.
+                guard (14...18).contains(bytes.readableBytes), let reply = try? SCPReply(datagram: bytes) else {
+                    return false
+                }
+                return !reply.header.flags.contains(.replyWanted) && reply.sequence == sequence
+                    && (reply.result.rawValue & 0xFFF0) == SCPResult.ok.rawValue
             }
         } catch {
             throw TransceiverError(.noConnection, "board \(address): \(error)", chip: board)

@@ -8,6 +8,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 
 /// A single request.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPReply>, @unchecked Sendable {
     private let request: Request
     private let core: CoreID
@@ -48,16 +49,19 @@ package struct SCPCall: Sendable {
     package var command: SCPCommand
     package var arguments: SCPArguments
     package var data: ByteBuffer
+    package var failureWithReply: SCPResult?
 
     package init<Request: SCPRequest>(_ request: Request, to core: CoreID) {
         self.core = core
         self.command = Request.command
         self.arguments = request.arguments
         self.data = request.data
+        self.failureWithReply = Request.failureWithReply
     }
 }
 
 /// Many requests; the failure of one does not keep the others from being sent.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>, @unchecked Sendable {
     private let calls: [SCPCall]
     private let policy: SCPPolicy
@@ -85,8 +89,8 @@ final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>
         self.next += 1
         let call = self.calls[index]
         return pipeline.start(
-            command: call.command, arguments: call.arguments, data: call.data, to: call.core, policy: self.policy,
-            token: SCPToken(operation: self, index: index), now: now)
+            command: call.command, arguments: call.arguments, data: call.data, failureWithReply: call.failureWithReply,
+            to: call.core, policy: self.policy, token: SCPToken(operation: self, index: index), now: now)
     }
 
     override func completed(_ index: Int, _ reply: SCPReply, attempts: Int) { self.settle(index, .success(reply)) }

@@ -34,15 +34,18 @@ public protocol SCPRequest: Hashable, Sendable {
     /// The other direction, for the side that is asked.
     init(arguments: SCPArguments, data: ByteBuffer) throws(WireError)
 
-    /// Whether a reply with this result holds a ``Response``. RC_OK does; for a few commands so does one kind of failure.
-    static func carriesReply(_ result: SCPResult) -> Bool
+    /// The failure whose reply holds a ``Response`` all the same; nil for most commands.
+    static var failureWithReply: SCPResult? { get }
 }
 
 extension SCPRequest {
     @inlinable
     public var data: ByteBuffer { ByteBuffer() }
     @inlinable
-    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok }
+    public static var failureWithReply: SCPResult? { nil }
+    /// Whether a reply with this result holds a ``Response``. RC_OK does; for a few commands so does one kind of failure.
+    @inlinable
+    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok || result == Self.failureWithReply }
 }
 
 /// The payload of a successful reply: what follows the sequence number.

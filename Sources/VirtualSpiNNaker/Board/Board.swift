@@ -22,6 +22,8 @@ package final class Board {
     /// Counts changes of power and resets, so that a timer of an earlier life is recognised.
     package var life = 0
     package var rom = BootROM()
+    /// Who sent the first good boot datagram: the ROM says HELLO to it from then on.
+    package var romHost: HostAddress?
     package var isHeldInReset = false
     /// An injected fault: the Ethernet PHY never reports a link.
     package var isPHYDown = false

@@ -66,7 +66,7 @@ extension VirtualMachine {
             board.isPHYDown = isDown
             try self.nativeChip(BoardChip(board: board.coordinates, local: .origin))?.setEthernet(isUp: !isDown)
         case .noTags(let board):
-            let native = try self.nativeChip(BoardChip(board: board, local: .origin))
+            let native = try self.nativeChip(BoardChip(board: try self.part(board).coordinates, local: .origin))
             while native?.tags.takeTransient(for: HostAddress(ip: .loopback, port: 9), now: now) != nil {}
         case .fpgaUnconfigured(let board, let fpga, let isLost):
             guard (0..<FPGARegisters.count).contains(fpga) else { break }

@@ -47,7 +47,10 @@ public final class VirtualMachine {
         self.software = software
         self.bmps = (0..<fabric.topology.frameCount).map { BMPFrame(frame: $0, fabric: fabric, software: software) }
         if description.isPoweredAtStart {
-            for board in fabric.boards where board.isPresent { board.power = .on }
+            for board in fabric.boards where board.isPresent {
+                board.power = .on
+                fabric.startHello(of: board, software: software, now: .uptimeNanoseconds(0))
+            }
         }
     }
 
@@ -153,7 +156,7 @@ public final class VirtualMachine {
             board.traffic.received += 1
             guard board.isOn, board.isPresent, !board.isHeldInReset else { return }
             if port == UInt16(BootMessage.port) {
-                self.receiveBoot(datagram, board: board, now: now)
+                self.receiveBoot(datagram, board: board, from: sender, now: now)
             } else {
                 self.software.receive(datagram, onBoard: number, port: port, from: sender, now: now)
             }
@@ -164,10 +167,12 @@ public final class VirtualMachine {
     }
 
     /// Port 54321 is the boot ROM's: once SC&MP runs nobody listens there.
-    private func receiveBoot(_ datagram: ByteBuffer, board: Board, now: NIODeadline) {
+    private func receiveBoot(_ datagram: ByteBuffer, board: Board, from sender: HostAddress, now: NIODeadline) {
         let chip = self.fabric.topology.ethernetChip(ofBoard: board.number)
         guard !self.software.isRunning(chip: chip), self.fabric.isPowered(chip: chip) else { return }
-        guard let image = board.rom.receive(datagram).image else { return }
+        let (isValid, image) = board.rom.receive(datagram)
+        if isValid, board.romHost == nil { board.romHost = sender }
+        guard let image else { return }
         self.software.start(image, onBoard: board.number, now: now)
     }
 

@@ -57,7 +57,10 @@ package struct BootParameters: Hashable, Sendable {
     package var iobufSize: UInt32 { self.value(SVOffset.iobufSize) }
 
     /// Message buffers in shared memory.
-    package var bufferCount: UInt32 { UInt32(self.value(SVOffset.bufferCount, UInt8.self)) }
+    package var bufferCount: UInt32 {
+        let count = UInt32(self.value(SVOffset.bufferCount, UInt8.self))
+        return count * 292 + 40 <= SVOffset.vcpuAddress - self.systemRAMHeap ? count : 7
+    }
 
     // The layout of memory. A patch that would leave no room for SC&MP's own tables is replaced by the usual figures: on
     // silicon such an image does not come up at all.

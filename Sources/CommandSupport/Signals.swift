@@ -28,7 +28,7 @@ package func withSignals<Value: Sendable>(
 ) async throws -> Value {
     let (stream, continuation) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingNewest(4))
     let seen = NIOLockedValueBox(0)
-    let queue = DispatchQueue(label: "spalloc.signals")
+    let queue = DispatchQueue(label: "signals")
     let sources = signals.map { number in
         // Dispatch hears of a signal only if the process does not die of it.
         let previous = signal(number, SIG_IGN)

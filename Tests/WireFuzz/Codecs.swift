@@ -6,8 +6,9 @@ import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
 
-/// Every decoder of this module. One that is not here is not fuzzed: ``WireDocumentTests`` looks.
-let allCodecs: [Codec] = frameCodecs + eventCodecs + requestCodecs + bmpCodecs + responseCodecs + structureCodecs
+/// Every decoder of SpiNNakerWire, and the websocket's. One that is not here is not fuzzed: `WireDocumentTests` looks.
+package let allCodecs: [Codec] =
+    frameCodecs + eventCodecs + requestCodecs + bmpCodecs + responseCodecs + structureCodecs + lineCodecs + webSocketCodecs
 
 private func chip(_ random: inout Seeded) -> ChipID { ChipID(p2pAddress: random.integer()) }
 

@@ -3,21 +3,21 @@
 //===----------------------------------------------------------------------===//
 
 /// A result, before it is known how it will be written: one way for tables, names and JSON.
-struct Report: Sendable {
-    enum Cell: Sendable, Equatable {
+package struct Report: Sendable {
+    package enum Cell: Sendable, Equatable {
         case none
         case text(String)
         case number(Int)
         case list([Cell])
         case record([(key: String, value: Cell)])
 
-        static func == (a: Cell, b: Cell) -> Bool { a.json == b.json }
+        package static func == (a: Cell, b: Cell) -> Bool { a.json == b.json }
 
-        static func text(_ text: String?) -> Cell { text.map { .text($0) } ?? .none }
-        static func number(_ number: Int?) -> Cell { number.map { .number($0) } ?? .none }
+        package static func text(_ text: String?) -> Cell { text.map { .text($0) } ?? .none }
+        package static func number(_ number: Int?) -> Cell { number.map { .number($0) } ?? .none }
     }
 
-    enum Style: Sendable {
+    package enum Style: Sendable {
         case table
         case names
         case json
@@ -31,11 +31,11 @@ struct Report: Sendable {
     private let shape: Shape
 
     /// Many things alike. The first column names each.
-    static func rows(_ columns: [String], _ rows: [[Cell]]) -> Report { Report(shape: .rows(columns: columns, rows)) }
+    package static func rows(_ columns: [String], _ rows: [[Cell]]) -> Report { Report(shape: .rows(columns: columns, rows)) }
     /// One thing. The first field names it.
-    static func record(_ fields: [(key: String, value: Cell)]) -> Report { Report(shape: .record(fields)) }
+    package static func record(_ fields: [(key: String, value: Cell)]) -> Report { Report(shape: .record(fields)) }
 
-    func render(_ style: Style) -> String {
+    package func render(_ style: Style) -> String {
         switch (style, self.shape) {
         case (.json, .record(let fields)):
             return Cell.record(fields).json
