@@ -129,6 +129,7 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
         .target(
@@ -276,11 +277,11 @@ let package = Package(
             name: "SpallocClientTests",
             dependencies: [
                 "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerEngine",
-                "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "SpiNNakerTesting", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(

@@ -33,7 +33,7 @@ import Testing
     private var quick: SpallocClient.Acquisition {
         var acquisition = SpallocClient.Acquisition()
         acquisition.attempts = 3
-        acquisition.readyTimeout = .seconds(5)
+        acquisition.readyTimeout = .seconds(30)
         acquisition.transceiver.timeout = .milliseconds(20)
         acquisition.transceiver.retries = 0
         acquisition.transceiver.probeRetries = 0
@@ -70,7 +70,8 @@ import Testing
 
     @Test func aFullQueueIsNotTriedAgain() async throws {
         var acquisition = self.quick
-        acquisition.readyTimeout = .seconds(1)
+        // Long enough for the first answer on a busy machine: without one it would not be known to be a queue.
+        acquisition.readyTimeout = .seconds(3)
         let chosen = acquisition
         let service = self.service(jobState: "QUEUED")
         try await service.run { client, peer in

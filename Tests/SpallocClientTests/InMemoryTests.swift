@@ -12,7 +12,7 @@ import Testing
 /// A program of a user, written against the protocol.
 private func experiment(_ client: some SpallocClientProtocol) async throws -> [String] {
     try await client.withJob(.boards(2)) { job in
-        try await job.waitUntilReady(timeout: .seconds(5))
+        try await job.waitUntilReady(timeout: .seconds(30))
         try await job.writeMemory(chip: .origin, address: 0x6000_0000, ByteBuffer(string: "abc"))
         let read = try await job.readMemory(chip: .origin, address: 0x6000_0001, count: 3)
         #expect(Array(read.readableBytesView) == [98, 99, 0])
@@ -39,7 +39,7 @@ private func experiment(_ client: some SpallocClientProtocol) async throws -> [S
         #expect(queued == .queued)
         let late = try await #require(throws: SpallocError.self) { try await second.waitUntilReady(timeout: .milliseconds(20)) }
         #expect(late.code == .queueTimeout)
-        async let waiting: Void = second.waitUntilReady(timeout: .seconds(5))
+        async let waiting: Void = second.waitUntilReady(timeout: .seconds(30))
         try await first.destroy(reason: "done")
         try await waiting
         let root = try await second.rootHost()
@@ -50,7 +50,7 @@ private func experiment(_ client: some SpallocClientProtocol) async throws -> [S
         let client = InMemorySpallocClient()
         let job = try await client.createJob(.boards(1))
         client.setState(.destroyed, of: job.id, reason: "expired")
-        let error = try await #require(throws: SpallocError.self) { try await job.waitUntilReady(timeout: .seconds(1)) }
+        let error = try await #require(throws: SpallocError.self) { try await job.waitUntilReady(timeout: .seconds(30)) }
         #expect("\(error)" == "job 1: the job is over: expired")
         let refused = try await #require(throws: SpallocError.self) { try await client.createJob(.boards(4)) }
         #expect(refused.code == .requestRefused && refused.serverMessage == "virtual has 3 boards")
@@ -107,11 +107,13 @@ private func experiment(_ client: some SpallocClientProtocol) async throws -> [S
                     .init(kind: "HEADER", name: "Authorization", value: "Bearer x"), .init(kind: "?", name: "", value: ""),
                 ])
             #expect(again.session.headers == ["X-CSRF-TOKEN": "5b1c-01"])
-            let state = try await withSpallocJob(again, configuration: FakeService.quick) { try await $0.state() }
+            let state = try await withSpallocJob(again, configuration: FakeService.patient) { try await $0.state() }
             #expect(state == .queued)
             #expect(service.now.logins == 1 && service.now.keepalives == 0)
             let renewal = SpallocCredentials.password(user: "alice", "s3cret pass&word")
-            let second = try await withSpallocJob(bare, renewal: renewal) { try await $0.state() }
+            let second = try await withSpallocJob(bare, renewal: renewal, configuration: FakeService.patient) {
+                try await $0.state()
+            }
             #expect(second == .queued)
             await #expect(throws: SpallocError.self) { try await withSpallocJob(bare) { _ in } }
         }

@@ -223,7 +223,8 @@ import Testing
                 routes == [
                     MulticastEntry(key: 1, mask: 0xFF, route: RouteWord(rawValue: 0x42))
                 ])
-            #expect(try await link.allSent().count == 65)
+            // Each piece of the table once, however often a slow machine makes us ask for it.
+            #expect(Set(try await link.allSent().map(\.arguments.arg1)).count == 65)
             #expect(try await transceiver[ChipID(2, 2)].routes().count == 2)
         }
     }

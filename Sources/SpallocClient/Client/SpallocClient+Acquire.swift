@@ -39,15 +39,19 @@ extension SpallocClient {
         while true {
             do {
                 return try await self.withJob(request) { job in
-                    try await job.acquiring { try await job.waitUntilReady(timeout: acquisition.readyTimeout) { _ in } }
-                    return try await job.withTransceiver(configuration: acquisition.transceiver) { transceiver in
-                        do {
-                            try await job.acquiring { try await job.verify(transceiver, image: acquisition.image) }
-                        } catch let failure as AcquisitionFailure where acquisition.reportsFailures {
-                            await job.report(failure)
-                            throw failure
+                    var isHandedOver = false
+                    do {
+                        try await job.waitUntilReady(timeout: acquisition.readyTimeout) { _ in }
+                        return try await job.withTransceiver(configuration: acquisition.transceiver) { transceiver in
+                            try await job.verify(transceiver, image: acquisition.image)
+                            isHandedOver = true
+                            return try await body(job, transceiver)
                         }
-                        return try await body(job, transceiver)
+                    } catch {
+                        guard !isHandedOver, !Task.isCancelled else { throw error }
+                        let failure = AcquisitionFailure(error)
+                        if acquisition.reportsFailures { await job.report(failure) }
+                        throw failure
                     }
                 }
             } catch let failure as AcquisitionFailure {
@@ -59,46 +63,52 @@ extension SpallocClient {
     }
 }
 
-/// Says that it was the machine, and not the user's own code, that failed.
+/// Says that it was the machine, or the way to it, and not the user's own code, that failed.
 private struct AcquisitionFailure: Error, CustomStringConvertible {
     let cause: any Error
     /// The Ethernet chip of the board at fault, or another of its chips.
-    var chip: ChipID?
+    let chip: ChipID?
+
+    init(_ error: any Error) {
+        if let missing = error as? MissingBoard {
+            (self.cause, self.chip) = (missing.error, missing.chip)
+        } else {
+            let transceiver = error as? TransceiverError
+            self.cause = error
+            self.chip = transceiver?.chip ?? transceiver?.request?.core?.chip
+        }
+    }
 
     var description: String { "\(self.cause)" }
 
     /// Not when the service would not give another job either.
     var mayWorkElsewhere: Bool {
         switch self.cause {
-        case let error as SpallocError: [.jobDestroyed, .timeout, .notReady].contains(error.code) || error.isTransient
+        case let error as SpallocError:
+            [.jobDestroyed, .timeout, .notReady, .proxyFailed].contains(error.code) || error.isTransient
         case let error as TransceiverError: !error.isCancellation
         default: false
         }
     }
 }
 
-extension SpallocJob {
-    fileprivate func acquiring(_ body: () async throws -> Void) async throws {
-        do {
-            try await body()
-        } catch let failure as AcquisitionFailure {
-            throw failure
-        } catch {
-            let request = (error as? TransceiverError)?.request?.core?.chip
-            throw AcquisitionFailure(cause: error, chip: (error as? TransceiverError)?.chip ?? request)
-        }
-    }
+/// A board of the job that the booted machine does not have.
+private struct MissingBoard: Error {
+    let chip: ChipID
+    let error: SpallocError
+}
 
+extension SpallocJob {
     /// Boots, looks at the machine, and wants every board of the job in it.
     fileprivate func verify(_ transceiver: Transceiver, image: BootImage?) async throws {
         try await transceiver.ensureReady(image: image)
         let machine = try await transceiver.discoverMachine()
         for connection in try await self.connections() {
             guard let chip = connection.chip.chip, machine[chip] == nil else { continue }
-            throw AcquisitionFailure(
-                cause: SpallocError(
-                    .notReady, "board \(chip) at \(connection.hostname) is not in the booted machine", job: self.id),
-                chip: chip)
+            throw MissingBoard(
+                chip: chip,
+                error: SpallocError(
+                    .notReady, "board \(chip) at \(connection.hostname) is not in the booted machine", job: self.id))
         }
     }
 
