@@ -296,7 +296,11 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "SpallocDemo", "SpallocCommands", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
+                "SpiNNakerEngine", "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost",
+                logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + nio,
             swiftSettings: strict),

@@ -136,6 +136,7 @@ private func withService<Result: Sendable>(
         configuration.v1.enabled = true
         configuration.v1.port = v1Port
     }
+    options.adjustService(&configuration)
     let started = ContinuousClock.now
     let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
 
@@ -175,8 +176,9 @@ private func withService<Result: Sendable>(
                 outcome = outcome ?? result
                 await services.triggerGracefulShutdown()
             case .neverListened:
-                // Why, the service says itself.
-                continue
+                // Cancelled before there was a port; or else the service says itself why there is none.
+                if Task.isCancelled { outcome = .failure(CancellationError()) }
+                await services.triggerGracefulShutdown()
             case .serviceEnded(let result):
                 if outcome == nil {
                     // What ended the service matters more than what that did to the body.

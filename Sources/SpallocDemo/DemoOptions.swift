@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
+import SpallocServer
 
 /// What a demo is told.
 package struct DemoOptions: Sendable {
@@ -17,6 +18,8 @@ package struct DemoOptions: Sendable {
     package var v1Port: Int?
     /// How long the virtual firmware takes to boot, as a multiple of the real one.
     package var bootTimeScale: Double
+    /// Has the last word about the service's configuration: a test wants other users, or shorter times.
+    package var adjustService: @Sendable (inout SpallocServerConfiguration) -> Void = { _ in }
 
     package init(
         width: Int = 1, height: Int = 1, stateDirectory: String? = nil, port: Int = 0, v1Port: Int? = nil,

@@ -19,11 +19,16 @@ import VirtualSpiNNakerHost
 package func runDemo(_ options: DemoOptions, logger: Logger, narrator: Narrator) async throws {
     let started = ContinuousClock.now
     try await withDemoHouse(options, logger: logger, narrator: narrator) { house in
-        let run = DemoRun(house: house, narrator: narrator)
-        try await run.asClient()
-        try await run.checkThatBoardsAreOff()
+        try await visit(house, narrator: narrator)
     }
     narrator.say("\nDone in \(Narrator.text(of: .now - started)). `spalloc demo --serve` keeps it up for other clients.")
+}
+
+/// The client's part of the demonstration, in a house that is running: see ``runDemo(_:logger:narrator:)``.
+package func visit(_ house: DemoHouse, narrator: Narrator) async throws {
+    let run = DemoRun(house: house, narrator: narrator)
+    try await run.asClient()
+    try await run.checkThatBoardsAreOff()
 }
 
 private struct DemoRun: Sendable {
