@@ -296,7 +296,8 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "SpallocDemo", "SpallocCommands", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerEngine", "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost",
+                "SpiNNakerEngine", "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker",
+                "VirtualSpiNNakerHost",
                 logging,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
