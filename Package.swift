@@ -33,7 +33,8 @@ let package = Package(
     products: [
         .library(name: "SpiNNakerMachine", targets: ["SpiNNakerMachine"]),
         .library(name: "SpiNNakerWire", targets: ["SpiNNakerWire"]),
-        .library(name: "SpiNNaker", targets: ["SpiNNaker"]),
+        .library(name: "SpiNNaker", targets: ["SpiNNaker", "SpiNNakerLink"]),
+        .library(name: "SpiNNakerDatabase", targets: ["SpiNNakerDatabase"]),
         .library(name: "SpallocAPI", targets: ["SpallocAPI"]),
         .library(name: "SpallocClient", targets: ["SpallocClient"]),
         .library(name: "SpallocServer", targets: ["SpallocServer"]),
@@ -43,6 +44,7 @@ let package = Package(
         .executable(name: "spallocd", targets: ["spallocd"]),
         .executable(name: "spinnaker-sim", targets: ["spinnaker-sim"]),
         .executable(name: "spinnaker-bench", targets: ["spinnaker-bench"]),
+        .executable(name: "spinnaker-fuzz", targets: ["spinnaker-fuzz"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -108,13 +110,18 @@ let package = Package(
         .target(
             name: "SpiNNaker",
             dependencies: [
-                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging, nioCore,
-            ],
+                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+            ] + nio,
             swiftSettings: strict),
         .target(name: "SpallocAPI", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
         .target(name: "SpallocAllocator", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
 
         // Row 4: the job client and the service.
+        // The database by which a toolchain tells visualisers what runs where; apart, as it brings SQLite with it.
+        .target(
+            name: "SpiNNakerDatabase",
+            dependencies: ["SpiNNakerMachine", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .target(
             name: "SpallocClient",
             dependencies: [
@@ -122,6 +129,7 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ] + nio,
             swiftSettings: strict),
         .target(
@@ -141,13 +149,14 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
         .target(
             name: "SpiNNakerTesting",
             dependencies: [
-                "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", nioCore,
-            ],
+                "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker",
+            ] + nio,
             swiftSettings: strict),
 
         // Row 5: commands, and the house put together.
@@ -173,6 +182,13 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(name: "spalloc", dependencies: ["SpallocCommands"], swiftSettings: strict),
         .executableTarget(name: "spallocd", dependencies: ["SpallocCommands"], swiftSettings: strict),
+        // Only for interop/compare_transceivers.py.
+        .executableTarget(
+            name: "spinnaker-interop",
+            dependencies: [
+                "SpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", nioCore,
+            ],
+            swiftSettings: strict),
         .target(
             name: "SpiNNakerSimCommands",
             dependencies: [
@@ -183,19 +199,28 @@ let package = Package(
         .executableTarget(name: "spinnaker-sim", dependencies: ["SpiNNakerSimCommands"], swiftSettings: strict),
         // Only for benchmarks: what two plain C programs do with datagrams of the same sizes.
         .target(name: "CBarePair"),
+        // Only for benchmarks: counts the calls of malloc and its kin.
+        .target(name: "CAllocationCounter"),
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
+                "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
             swiftSettings: strict),
+
+        // Every decoder with its random messages: for `make fuzz` and for the tests.
+        .target(
+            name: "WireFuzz", dependencies: ["SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", nioCore],
+            path: "Tests/WireFuzz", swiftSettings: strict),
+        .executableTarget(name: "spinnaker-fuzz", dependencies: ["WireFuzz", nioCore], swiftSettings: strict),
 
         // Tests mirror the targets; EndToEndTests open sockets on loopback.
         .testTarget(name: "SpiNNakerMachineTests", dependencies: ["SpiNNakerMachine"], swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerWireTests",
-            dependencies: ["SpiNNakerWire", "SpiNNakerMachine", nioCore],
+            dependencies: ["WireFuzz", "SpiNNakerWire", "SpiNNakerMachine", nioCore],
             swiftSettings: strict),
         .testTarget(
             name: "SpiNNakerEngineTests",
@@ -232,11 +257,18 @@ let package = Package(
             ] + nio,
             swiftSettings: strict),
         .testTarget(
+            name: "SpiNNakerDatabaseTests",
+            dependencies: [
+                "SpiNNakerDatabase", "SpiNNakerMachine", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "SpallocAllocatorTests", dependencies: ["SpallocAllocator", "SpiNNakerMachine"], swiftSettings: strict),
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine",
+                "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -252,18 +284,24 @@ let package = Package(
         .testTarget(
             name: "SpallocClientTests",
             dependencies: [
-                "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine",
-                "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
+                "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "SpiNNakerTesting", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "SpallocDemo", "SpallocCommands", "SpallocServer", "SpallocClient", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
-                "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
+                "SpiNNakerEngine", "SpiNNakerTesting", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker",
+                "VirtualSpiNNakerHost",
+                logging,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ] + nio,
             swiftSettings: strict),

@@ -14,11 +14,8 @@ done
 
 # House rules: no traps, no hidden sharing without a reason beside it, nothing unfinished.
 while IFS=: read -r file line text; do
-    case "$text" in
-        *'reason:'*) ;;
-        *) before=$(sed -n "$((line > 4 ? line - 4 : 1)),${line}p" "$file")
-           grep -qi 'reason:' <<<"$before" || complain "$file:$line needs a written 'Reason:' or to go: $text" ;;
-    esac
+    around=$(sed -n "$((line > 6 ? line - 6 : 1)),$((line + 3))p" "$file")
+    grep -qiE '(reason|unchecked):' <<<"$around" || complain "$file:$line needs a written 'Unchecked: …' or 'Reason: …', or to go: $text"
 done < <(grep -rnE '\btry!|\bfatalError\(|@unchecked Sendable|nonisolated\(unsafe\)' Sources --include='*.swift')
 grep -rnEi '\b(TODO|FIXME|XXX)\b' Sources --include='*.swift' && complain "unfinished by its own word"
 

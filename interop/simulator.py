@@ -29,6 +29,7 @@ class Simulator:
     """A running machine."""
 
     def __init__(self, ready):
+        self.ready = ready
         self.boards = [board["address"] for board in ready["boards"]]
         self.bmp = ready["bmps"][0]["address"]
         self.control = ready["control"]

@@ -20,9 +20,10 @@ extension DecodingError {
         }
         switch self {
         case .dataCorrupted(let context):
-            if let underlying = context.underlyingError as NSError?, context.codingPath.isEmpty {
-                let detail = underlying.userInfo["NSDebugDescription"] as? String ?? context.debugDescription
-                return "not JSON: \(detail)"
+            // Foundation's decoder says so in these words, whatever the system.
+            if context.codingPath.isEmpty, context.debugDescription.hasPrefix("The given data was not valid JSON") {
+                let detail = (context.underlyingError as NSError?)?.userInfo["NSDebugDescription"] as? String
+                return "not JSON" + (detail.map { ": \($0)" } ?? "")
             }
             return place(context.codingPath) + context.debugDescription
         case .keyNotFound(let key, let context):

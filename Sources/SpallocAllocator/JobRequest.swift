@@ -29,9 +29,33 @@ package struct JobRequest: Hashable, Sendable {
         case tagged(Set<String>)
     }
 
+    /// What only clients of the legacy port can ask for.
+    package struct Rules: Hashable, Sendable {
+        /// Of a count's rectangle: the shorter side by the longer, at least.
+        package var minimumRatio: Double
+        /// Dead links between boards of the job, each counted from both of its ends; nil: any number.
+        package var maximumDeadLinks: Int?
+        /// Whether links over the edge of the machine count.
+        package var countsWrappingLinks: Bool
+        /// Whether boards of a rectangle may be missing only because they do not work; else, as the reference has it, also because
+        /// another job has them.
+        package var onlyBrokenMayMiss: Bool
+
+        package init(
+            minimumRatio: Double = 0, maximumDeadLinks: Int? = nil, countsWrappingLinks: Bool = false,
+            onlyBrokenMayMiss: Bool = false
+        ) {
+            self.minimumRatio = minimumRatio
+            self.maximumDeadLinks = maximumDeadLinks
+            self.countsWrappingLinks = countsWrappingLinks
+            self.onlyBrokenMayMiss = onlyBrokenMayMiss
+        }
+    }
+
     package var size: Size
     package var machine: MachineChoice
     package var maxDeadBoards: Int
+    package var rules = Rules()
 
     package init(size: Size, machine: MachineChoice, maxDeadBoards: Int = 0) {
         self.size = size

@@ -89,7 +89,7 @@ package struct SpallocTool: AsyncParsableCommand {
         }
     }
 
-    private static func oneLine(_ error: any Error) -> String {
+    static func oneLine(_ error: any Error) -> String {
         "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }

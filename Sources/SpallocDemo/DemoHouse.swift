@@ -22,10 +22,13 @@ package struct DemoHouse: Sendable {
         package var boards: [String]
         package var bmps: [String]
         package var pid: Int32
+        /// Of the legacy protocol, if it is on.
+        package var v1Port: Int?
 
         enum CodingKeys: String, CodingKey {
             case url, user, password, boards, bmps, pid
             case caFile = "ca_file"
+            case v1Port = "v1_port"
         }
     }
 
@@ -129,40 +132,76 @@ private func withService<Result: Sendable>(
         users: [.init(name: DemoHouse.user, password: password, trustLevel: .user)])
     // Nothing has to cool down here.
     configuration.power.offWait = .zero
+    if let v1Port = options.v1Port {
+        configuration.v1.enabled = true
+        configuration.v1.port = v1Port
+    }
+    options.adjustService(&configuration)
     let started = ContinuousClock.now
     let service = try await SpallocApplication.build(configuration: configuration, logger: logger)
 
-    return try await withThrowingTaskGroup(of: Result?.self) { group in
-        let (ports, announce) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
-        let services = ServiceGroup(
-            configuration: .init(
-                services: [.init(service: RunningService(service: service, announce: announce))], logger: logger))
+    let (ports, announce) = AsyncStream<Int>.makeStream(bufferingPolicy: .bufferingNewest(1))
+    var groupConfiguration = ServiceGroupConfiguration(
+        services: [.init(service: RunningService(service: service, announce: announce))], logger: logger)
+    groupConfiguration.maximumGracefulShutdownDuration = .seconds(10)
+    let services = ServiceGroup(configuration: groupConfiguration)
+    // Not a child task: on Ctrl-C the body is cancelled, and needs the service to destroy its job. The service ends after it.
+    let running = Task { try await services.run() }
+
+    return try await withTaskGroup(of: HouseEvent<Result>.self) { group in
         group.addTask {
-            try await services.run()
-            return nil
-        }
-        group.addTask {
-            var iterator = ports.makeAsyncIterator()
-            guard let port = await iterator.next() else { throw DemoError("the service ended before it was ready") }
-            let house = DemoHouse(
-                access: DemoHouse.Access(
-                    url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
-                    caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
-                    bmps: machine.bmps.map { $0.address.description }, pid: getpid()),
-                machine: machine, machineName: DemoHouse.machineName, directory: directory)
-            try await narrator.step("service", since: started) {
-                ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite")
+            do {
+                var iterator = ports.makeAsyncIterator()
+                guard let port = await iterator.next() else { return .neverListened }
+                let house = DemoHouse(
+                    access: DemoHouse.Access(
+                        url: "https://localhost:\(port)/spalloc/", user: DemoHouse.user, password: password,
+                        caFile: certificates.authority.path, boards: machine.boards.map { $0.address.description },
+                        bmps: machine.bmps.map { $0.address.description }, pid: getpid(), v1Port: service.v1Port),
+                    machine: machine, machineName: DemoHouse.machineName, directory: directory)
+                try await narrator.step("service", since: started) {
+                    let v1 = house.access.v1Port.map { "; v1 at port \($0)" } ?? ""
+                    return ((), "\(house.access.url), HTTPS with a certificate of its own, SQLite\(v1)")
+                }
+                return .bodyEnded(.success(try await body(house)))
+            } catch {
+                return .bodyEnded(.failure(error))
             }
-            let result = try await body(house)
-            await services.triggerGracefulShutdown()
-            return result
         }
-        var result: Result?
-        while let next = try await group.next() {
-            if let next { result = next }
+        group.addTask { .serviceEnded(await running.result) }
+        var outcome: Swift.Result<Result, any Error>?
+        for await event in group {
+            switch event {
+            case .bodyEnded(let result):
+                outcome = outcome ?? result
+                await services.triggerGracefulShutdown()
+            case .neverListened:
+                // Cancelled before there was a port; or else the service says itself why there is none.
+                if Task.isCancelled { outcome = .failure(CancellationError()) }
+                await services.triggerGracefulShutdown()
+            case .serviceEnded(let result):
+                if outcome == nil {
+                    // What ended the service matters more than what that did to the body.
+                    outcome = .failure(result.failure ?? DemoError("the service ended by itself"))
+                    group.cancelAll()
+                } else if case .success = outcome, let failure = result.failure {
+                    outcome = .failure(failure)
+                }
+            }
         }
-        guard let result else { throw DemoError("the service ended by itself") }
-        return result
+        return outcome ?? .failure(DemoError("the service ended by itself"))
+    }.get()
+}
+
+private enum HouseEvent<Value: Sendable>: Sendable {
+    case bodyEnded(Result<Value, any Error>)
+    case neverListened
+    case serviceEnded(Result<Void, any Error>)
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let error) = self { error } else { nil }
     }
 }
 
@@ -193,7 +232,8 @@ extension DemoHouse {
         let temporary = self.directory.appending(path: ".demo.json.\(getpid())")
         guard
             FileManager.default.createFile(
-                atPath: temporary.path, contents: try encoder.encode(self.access), attributes: [.posixPermissions: 0o600])
+                atPath: temporary.path, contents: try encoder.encode(self.access) + Data("\n".utf8),
+                attributes: [.posixPermissions: 0o600])
         else { throw DemoError("can not write \(file.path)") }
         guard rename(temporary.path, file.path) == 0 else {
             throw DemoError("can not write \(file.path): \(String(cString: strerror(errno)))")

@@ -19,11 +19,16 @@ import VirtualSpiNNakerHost
 package func runDemo(_ options: DemoOptions, logger: Logger, narrator: Narrator) async throws {
     let started = ContinuousClock.now
     try await withDemoHouse(options, logger: logger, narrator: narrator) { house in
-        let run = DemoRun(house: house, narrator: narrator)
-        try await run.asClient()
-        try await run.checkThatBoardsAreOff()
+        try await visit(house, narrator: narrator)
     }
     narrator.say("\nDone in \(Narrator.text(of: .now - started)). `spalloc demo --serve` keeps it up for other clients.")
+}
+
+/// The client's part of the demonstration, in a house that is running: see ``runDemo(_:logger:narrator:)``.
+package func visit(_ house: DemoHouse, narrator: Narrator) async throws {
+    let run = DemoRun(house: house, narrator: narrator)
+    try await run.asClient()
+    try await run.checkThatBoardsAreOff()
 }
 
 private struct DemoRun: Sendable {
@@ -111,6 +116,8 @@ private struct DemoRun: Sendable {
         var configuration = TransceiverConfiguration()
         // The virtual ROM loses nothing; a real one wants SpiNNMan's 100 ms.
         configuration.bootPause = .milliseconds(5)
+        // The boards are known to be off until now: one second of silence is answer enough.
+        configuration.probeRetries = 0
         try await job.withTransceiver(configuration: configuration) { transceiver in
             try await self.narrator.step("open the websocket proxy", since: opening) {
                 ((), "one websocket, a channel to each board and one to the boot ROM")

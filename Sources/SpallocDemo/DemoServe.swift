@@ -15,7 +15,7 @@ package func serveDemo(_ options: DemoOptions, logger: Logger, narrator: Narrato
             user      \(house.access.user)
             password  \(house.access.password)
             CA file   \(house.access.caFile)
-            state     \(house.directory.path)
+            state     \(house.directory.path)\(house.access.v1Port.map { "\nv1 port   \($0)" } ?? "")
 
             Serving until Ctrl-C.
             """)

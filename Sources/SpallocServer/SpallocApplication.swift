@@ -7,6 +7,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
@@ -25,6 +26,8 @@ public struct SpallocApplication: Sendable {
     package let registry: ProxyRegistry
     private let connections: BoardConnections
     private let factory: BMPControllerFactory
+    /// nil: there is no legacy port.
+    package let v1: V1Service?
     private let tls: TLSConfiguration?
 
     /// Opens the database, adds the machines and users of the configuration, and reads the certificate. Nothing runs or listens yet.
@@ -43,21 +46,24 @@ public struct SpallocApplication: Sendable {
         try configuration.validate()
         let tls = try configuration.tls.map { tls throws(SpallocServerError) in try self.tlsConfiguration(tls) }
         let store = try Store(path: configuration.databasePath)
+        let core = ServiceCore(configuration: configuration, store: store, clock: clock, logger: logger)
+        let v1: V1Service?
         do {
             try await store.importMachines(configuration.machines)
             for user in configuration.users { try await store.ensureUser(user, rounds: configuration.passwordRounds) }
+            v1 = configuration.v1.enabled ? try await V1Service(core: core) : nil
         } catch let error as SpallocServerError {
             throw error
         } catch {
             throw SpallocServerError(.database, "cannot write the configuration to \(configuration.databasePath): \(error)")
         }
         return SpallocApplication(
-            core: ServiceCore(configuration: configuration, store: store, clock: clock, logger: logger), tls: tls,
-            factory: bmps ?? SCPBMPController.factory(power: configuration.power))
+            core: core, v1: v1, tls: tls, factory: bmps ?? SCPBMPController.factory(power: configuration.power))
     }
 
-    private init(core: ServiceCore, tls: TLSConfiguration?, factory: @escaping BMPControllerFactory) {
+    private init(core: ServiceCore, v1: V1Service?, tls: TLSConfiguration?, factory: @escaping BMPControllerFactory) {
         self.core = core
+        self.v1 = v1
         self.tls = tls
         self.factory = factory
         self.sessions = Sessions(store: core.store, clock: core.clock, idle: core.configuration.timings.sessionIdle)
@@ -103,7 +109,11 @@ public struct SpallocApplication: Sendable {
     /// - Parameter onReady: called with the port once the service listens.
     /// - Throws: ``SpallocServerError`` when it cannot listen.
     public func run(onReady: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
-        let application = try self.application(onReady: onReady)
+        let isReady = NIOLockedValueBox(false)
+        let application = try self.application { port in
+            isReady.withLockedValue { $0 = true }
+            await onReady(port)
+        }
         let (core, connections) = (self.core, self.connections)
         do {
             try await withGracefulShutdownHandler {
@@ -112,41 +122,45 @@ public struct SpallocApplication: Sendable {
                 // Those who wait for a change would hold the server up.
                 core.changes.end()
             }
-        } catch let error as IOError {
-            throw self.cannotListen(error)
-        } catch let error as SocketAddressError {
-            throw SpallocServerError(.cannotListen, "cannot listen on \(core.configuration.host): \(error)")
+        } catch {
+            await connections.closeAll()
+            // Before it is ready, the one thing that can fail is the socket: in use, not permitted, no such host.
+            guard !isReady.withLockedValue({ $0 }), !(error is CancellationError), !(error is SpallocServerError) else {
+                throw error
+            }
+            let place = "\(core.configuration.host):\(core.configuration.port)"
+            if let error = error as? IOError { throw SpallocServerError.cannotListen(place, error) }
+            throw SpallocServerError(.cannotListen, "cannot listen on \(place): \(error)")
         }
         await connections.closeAll()
         try? core.store.close()
     }
 
-    private func cannotListen(_ error: IOError) -> SpallocServerError {
-        let place = "\(self.core.configuration.host):\(self.core.configuration.port)"
-        return switch error.errnoCode {
-        case EADDRINUSE: SpallocServerError(.cannotListen, "cannot listen on \(place): the port is in use")
-        case EADDRNOTAVAIL: SpallocServerError(.cannotListen, "cannot listen on \(place): this computer has no such address")
-        case EACCES: SpallocServerError(.cannotListen, "cannot listen on \(place): not permitted")
-        default: SpallocServerError(.cannotListen, "cannot listen on \(place): \(error)")
-        }
-    }
+    /// The port of the legacy protocol; nil if there is none, and until the service is ready.
+    public var v1Port: Int? { self.v1?.port }
 
     /// Hummingbird's application, its services with it. Services are shut down in the reverse order.
     package func application(
         onReady: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws -> Application<RouterResponder<SpallocRequestContext>> {
         let authoriser = ProxyAuthoriser(core: self.core, sessions: self.sessions, logins: self.logins, registry: self.registry)
+        let v1 = self.v1
+        var services: [any Service] = [
+            PowerService(core: self.core, factory: self.factory),
+            AllocatorService(core: self.core),
+            ExpiryService(core: self.core) { [sessions] in try await sessions.sweep() },
+        ]
+        if let v1 { services.append(v1) }
         return Application(
             responder: self.router().buildResponder(),
             server: try .http1WithWebSocket(authoriser: { head, _ in await authoriser.decide(head) }, tls: self.tls),
             configuration: ApplicationConfiguration(
                 address: .hostname(self.core.configuration.host, port: self.core.configuration.port), serverName: nil),
-            services: [
-                PowerService(core: self.core, factory: self.factory),
-                AllocatorService(core: self.core),
-                ExpiryService(core: self.core) { [sessions] in try await sessions.sweep() },
-            ],
-            onServerRunning: { channel in await onReady(channel.localAddress?.port ?? 0) },
+            services: services,
+            onServerRunning: { channel in
+                await v1?.waitUntilListening()
+                await onReady(channel.localAddress?.port ?? 0)
+            },
             logger: self.core.logger)
     }
 
@@ -156,6 +170,7 @@ public struct SpallocApplication: Sendable {
         router.add(middleware: ProblemsMiddleware())
         let base = router.group(RouterPath(self.core.configuration.basePath))
         LoginController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
+        IndexController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
         OperationsController(core: self.core).addPublicRoutes(to: base)
 
         let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))

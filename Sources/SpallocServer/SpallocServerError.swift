@@ -2,6 +2,9 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import Foundation
+import NIOCore
+
 /// Why the service could not be started, or went down.
 public struct SpallocServerError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
@@ -27,4 +30,18 @@ public struct SpallocServerError: Error, Hashable, Sendable, CustomStringConvert
     }
 
     public var description: String { self.message }
+}
+
+extension SpallocServerError {
+    /// In words, what the system said when a socket was to listen at `place`.
+    static func cannotListen(_ place: String, _ error: IOError) -> SpallocServerError {
+        let reason =
+            switch error.errnoCode {
+            case EADDRINUSE: "the port is in use"
+            case EADDRNOTAVAIL: "this computer has no such address"
+            case EACCES: "not permitted"
+            default: "\(error)"
+            }
+        return SpallocServerError(.cannotListen, "cannot listen on \(place): \(reason)")
+    }
 }

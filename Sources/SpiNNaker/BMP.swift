@@ -25,7 +25,6 @@ public final class BMP: Sendable {
     }
 
     func start() { self.connection.start() }
-    func close() { self.connection.close() }
 
     private func send<Request: SCPRequest>(
         _ request: Request, board: UInt8, policy: SCPPolicy? = nil

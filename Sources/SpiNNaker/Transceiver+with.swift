@@ -10,17 +10,19 @@ import SpiNNakerWire
 
 /// Runs `body` with a transceiver over links to boards, and closes the links when it is over, however it ends.
 ///
-/// Nothing is sent before `body` asks for it: begin with ``Transceiver/ensureReady(image:)`` when the machine may not be booted, or
+/// Nothing is sent before `body` asks for it: begin with ``Transceiver/ensureReady(image:values:)`` when the machine may not be booted, or
 /// ``Transceiver/discoverMachine()`` when it is.
 ///
 /// - Parameters:
 ///   - links: to UDP port 17893 of boards, by their Ethernet chips in the machine's coordinates.
 ///   - boot: to port 54321 of the board that boots the machine. nil: the machine can not be booted from here.
 ///   - bmps: to the BMPs of the machine's boards.
+///   - memoryService: another way to memory, for much at a time: see ``MemoryRoute``.
 public func withTransceiver<Output>(
     links: [ChipID: any DatagramLink],
     boot: (any DatagramLink)? = nil,
     bmps: [any DatagramLink] = [],
+    memoryService: (any MemoryService)? = nil,
     configuration: TransceiverConfiguration = TransceiverConfiguration(),
     _ body: (Transceiver) async throws -> Output
 ) async throws -> Output {
@@ -30,7 +32,7 @@ public func withTransceiver<Output>(
     return try await run(
         Transceiver(
             boards: boards, boot: boot, bmps: bmps.map { BMP(link: $0, powerOnTimeout: configuration.powerOnTimeout) },
-            configuration: configuration), body)
+            memoryService: memoryService, configuration: configuration), body)
 }
 
 /// Runs `body` with a transceiver to a machine that is reached by UDP, of which one board is known: by name or address.
@@ -74,6 +76,12 @@ private func run<Output>(
 ) async throws -> Output {
     for board in transceiver.withState({ $0.boards }) { board.connection.start() }
     for bmp in transceiver.bmps { bmp.start() }
-    defer { transceiver.close() }
-    return try await body(transceiver)
+    let result: Result<Output, any Error>
+    do {
+        result = .success(try await body(transceiver))
+    } catch {
+        result = .failure(error)
+    }
+    await transceiver.close()
+    return try result.get()
 }

@@ -42,9 +42,12 @@ public final class Transceiver: Sendable {
     let boot: (any DatagramLink)?
     /// Those that were given, in their order.
     public let bmps: [BMP]
+    /// Another way to memory; nil: there are only the links.
+    let memoryService: (any MemoryService)?
 
     init(
-        boards: [Board], boot: (any DatagramLink)?, bmps: [BMP], configuration: TransceiverConfiguration
+        boards: [Board], boot: (any DatagramLink)?, bmps: [BMP], memoryService: (any MemoryService)? = nil,
+        configuration: TransceiverConfiguration
     ) throws(TransceiverError) {
         guard let selector = ConnectionSelector(boards.map(\.chip)) else {
             throw TransceiverError(.noConnection, "a transceiver needs a link to one board at least")
@@ -52,6 +55,7 @@ public final class Transceiver: Sendable {
         self.configuration = configuration
         self.boot = boot
         self.bmps = bmps
+        self.memoryService = memoryService
         self.state = Mutex(State(boards: boards, selector: selector))
     }
 
@@ -93,11 +97,14 @@ public final class Transceiver: Sendable {
         if let selector { state.selector = selector }
     }
 
-    /// Closes every link.
-    func close() {
-        for board in self.withState({ $0.boards }) { board.connection.close() }
-        if let boot = self.boot { boot.eventLoop.execute { boot.close() } }
-        for bmp in self.bmps { bmp.close() }
+    /// Closes every link. When it returns, they are closed.
+    func close() async {
+        for board in self.withState({ $0.boards }) { await board.connection.closeAndWait() }
+        if let boot = self.boot {
+            // It can only fail when the event loop is gone, and then so is the link.
+            try? await boot.eventLoop.submit { boot.close() }.get()
+        }
+        for bmp in self.bmps { await bmp.connection.closeAndWait() }
     }
 
     // MARK: - Requests
@@ -157,24 +164,17 @@ public final class Transceiver: Sendable {
                 throw TransceiverError(error)
             }
         }
-        typealias Part = Result<[Result<SCPReply, SCPError>], SCPError>
         var results = [Result<SCPReply, SCPError>?](repeating: nil, count: calls.count)
         var failure: SCPError?
-        await withTaskGroup(of: ([Int], Part).self) { tasks in
+        await withTaskGroup(of: BoardAnswers.self) { tasks in
             for key in order {
                 guard let (connection, indices) = groups[key] else { continue }
                 let part = indices.map { calls[$0] }
-                tasks.addTask {
-                    do throws(SCPError) {
-                        return (indices, .success(try await connection.results(of: part, policy: policy)))
-                    } catch {
-                        return (indices, .failure(error))
-                    }
-                }
+                tasks.addTask { await BoardAnswers(to: part, at: indices, from: connection, policy: policy) }
             }
-            for await (indices, part) in tasks {
-                switch part {
-                case .success(let answers): for (index, answer) in zip(indices, answers) { results[index] = answer }
+            for await board in tasks {
+                switch board.answers {
+                case .success(let answers): for (index, answer) in zip(board.indices, answers) { results[index] = answer }
                 case .failure(let error):
                     failure = failure ?? error
                     tasks.cancelAll()
@@ -202,6 +202,24 @@ public final class Transceiver: Sendable {
             try await Task.sleep(for: duration)
         } catch {
             throw TransceiverError(SCPError(.cancelled, link: "none"))
+        }
+    }
+}
+
+/// What one board said to its part of a group of calls.
+///
+/// A struct with an initialiser, not a tuple made in a task's closure: Swift 6.3.1's optimiser builds such a tuple wrongly
+/// around a typed throw, and the group then reads a bad pointer.
+private struct BoardAnswers: Sendable {
+    let indices: [Int]
+    let answers: Result<[Result<SCPReply, SCPError>], SCPError>
+
+    init(to calls: [SCPCall], at indices: [Int], from connection: SCPConnection, policy: SCPPolicy?) async {
+        self.indices = indices
+        do {
+            self.answers = .success(try await connection.results(of: calls, policy: policy))
+        } catch {
+            self.answers = .failure(error)
         }
     }
 }

@@ -5,7 +5,6 @@
 import NIOCore
 import SpiNNakerEngine
 import SpiNNakerLink
-import SpiNNakerWire
 
 /// How a ``Transceiver`` deals with its boards. The defaults are SpiNNMan's, where it has any.
 public struct TransceiverConfiguration: Sendable {
@@ -37,6 +36,12 @@ public struct TransceiverConfiguration: Sendable {
     /// What boards need between power and the first datagram.
     public var powerOnPause: Duration = .seconds(7)
 
+    /// Which way memory goes when there is a service for it, as over a job: see ``MemoryRoute``.
+    public var memoryRoute: MemoryRoute = .automatic
+    /// From how many bytes on ``MemoryRoute/automatic`` takes the service. One HTTP request costs about what this much memory
+    /// costs over the proxy of a service nearby; far away the service wins sooner.
+    public var memoryServiceThreshold: Int = 16 * 1024
+
     /// The number of each connection's first request.
     package var firstSequence: UInt16 = 0
 
@@ -48,11 +53,10 @@ public struct TransceiverConfiguration: Sendable {
             resendsEarly: self.resendsEarly)
     }
 
-    /// The policy with another timeout, and a result code that counts as an answer.
-    func policy(timeout: Duration, lastResort: SCPResult) -> SCPPolicy {
+    /// The policy with another timeout.
+    func policy(timeout: Duration) -> SCPPolicy {
         var policy = self.policy
         policy.timeout = TimeAmount(timeout)
-        policy.lastResort = lastResort
         return policy
     }
 

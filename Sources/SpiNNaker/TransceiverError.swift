@@ -27,6 +27,10 @@ public struct TransceiverError: Error, Sendable, CustomStringConvertible {
         case checksumMismatch
         /// Cores did not reach the state that was waited for: see ``TransceiverError/cores``.
         case coresNotInState
+        /// The service that memory was to go by failed: see ``TransceiverError/underlying``.
+        case serviceFailed
+        /// A file could not be read or written.
+        case fileFailed
         /// The argument can not be used.
         case invalidArgument
     }
@@ -38,13 +42,19 @@ public struct TransceiverError: Error, Sendable, CustomStringConvertible {
     public var chip: ChipID?
     /// The cores in question, with what they said of themselves.
     public var cores: [CoreInfo]
+    /// What a service or the file system said.
+    public var underlying: (any Error)?
 
-    public init(_ code: Code, _ message: String, request: SCPError? = nil, chip: ChipID? = nil, cores: [CoreInfo] = []) {
+    public init(
+        _ code: Code, _ message: String, request: SCPError? = nil, chip: ChipID? = nil, cores: [CoreInfo] = [],
+        underlying: (any Error)? = nil
+    ) {
         self.code = code
         self.message = message
         self.request = request
         self.chip = chip
         self.cores = cores
+        self.underlying = underlying
     }
 
     init(_ error: SCPError) {

@@ -20,7 +20,7 @@ func standardInputLines() -> AsyncStream<String> {
     }
 }
 
-/// Reason for the unchecked conformance: all calls come from one serial queue.
+/// Unchecked: all calls come from one serial queue.
 private final class StandardInputReader: @unchecked Sendable {
     private var lines = LineBuffer(longest: ControlSocket.longestLine)
     private let continuation: AsyncStream<String>.Continuation

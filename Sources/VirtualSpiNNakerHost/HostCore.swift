@@ -170,17 +170,17 @@ final class HostCore {
 
     private func open(_ reverse: ReversePort) {
         guard self.wantedReversePorts.insert(reverse).inserted, !self.isClosing else { return }
-        let place = self.machine.boards[reverse.board]
+        let address = self.machine.address(ofBoard: reverse.board)
         let core = NIOLoopBound(self, eventLoop: self.eventLoop)
         let logger = self.logger
         DatagramSockets.bind(
-            core: core, endpoint: .board(reverse.board), address: place.address, port: reverse.port, depth: .deep
+            core: core, endpoint: .board(reverse.board), address: address, port: reverse.port, depth: .deep
         ).whenComplete { result in
             switch result {
             case .success(let channel): core.value.reverseOpened(channel, reverse)
             case .failure(let error):
                 logger.warning(
-                    "reverse tag without a socket", metadata: ["error": "\(error)", "board": "\(place.coordinates)"])
+                    "reverse tag without a socket", metadata: ["error": "\(error)", "board": "\(reverse.board)"])
             }
         }
     }

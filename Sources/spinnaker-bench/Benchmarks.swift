@@ -1,1 +1,41 @@
-@main struct Entry { static func main() {} }
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+
+/// Figures of the suite, as ratios against peers in the same run: `spinnaker-bench [NAME…]`, all of them unless named.
+@main
+enum Benchmarks {
+    /// In the order in which they run. Each prints its table, and throws when a budget of it is broken.
+    private static let all: [(name: String, run: @Sendable () async throws -> Void)] = [
+        ("codecs", { try CodecBenchmark.run() }),
+        ("proxy", { try await ProxyBenchmark.run() }),
+    ]
+
+    static func main() async {
+        let words = Array(CommandLine.arguments.dropFirst())
+        if words.first == BarePair.argument {
+            exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))
+        }
+        let known = self.all.map(\.name)
+        if let stranger = words.first(where: { $0 != "all" && !known.contains($0) }) {
+            complain("there is no benchmark \(stranger); there are: \(known.joined(separator: ", ")), all")
+            exit(64)
+        }
+        var failed = false
+        for (name, run) in self.all where words.isEmpty || words.contains("all") || words.contains(name) {
+            do {
+                try await run()
+            } catch {
+                complain("\(name): \(error)")
+                failed = true
+            }
+        }
+        exit(failed ? 1 : 0)
+    }
+
+    private static func complain(_ text: String) {
+        FileHandle.standardError.write(Data("spinnaker-bench: \(text)\n".utf8))
+    }
+}

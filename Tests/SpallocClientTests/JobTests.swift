@@ -114,7 +114,7 @@ private struct Mishap: Error, CustomStringConvertible {
         })
         try await service.run { client, peer in
             let job = SpallocJob(
-                id: 42, url: client.job(42).url, session: client.session, keepaliveInterval: .milliseconds(900))
+                id: 42, url: client.job(42).url, session: client.session, keepaliveInterval: .seconds(3))
             try await job.whileKeptAlive {
                 // The Python client's thread would have ended at the first failure.
                 try await eventually { service.now.keepalives >= 2 }
@@ -130,7 +130,7 @@ private struct Mishap: Error, CustomStringConvertible {
         })
         try await service.run { client, _ in
             let job = SpallocJob(
-                id: 42, url: client.job(42).url, session: client.session, keepaliveInterval: .milliseconds(1500))
+                id: 42, url: client.job(42).url, session: client.session, keepaliveInterval: .seconds(6))
             try await job.whileKeptAlive {
                 var seen: [String] = []
                 for await event in job.events {
@@ -150,7 +150,9 @@ private struct Mishap: Error, CustomStringConvertible {
                     }
                     if seen.last == "lost" { break }
                 }
-                #expect(seen == ["atRisk", "presumedLost", "recovered", "lost"])
+                // A machine that stands still for long may add a risk before the end.
+                #expect(seen.prefix(3) == ["atRisk", "presumedLost", "recovered"])
+                #expect(seen.last == "lost")
                 // What is lost stays lost, without asking again.
                 let error = try await #require(throws: SpallocError.self) { try await job.state() }
                 #expect(error.code == .jobDestroyed)
@@ -218,10 +220,10 @@ private struct Mishap: Error, CustomStringConvertible {
         })
         try await service.run { client, peer in
             let error = try await #require(throws: SpallocError.self) {
-                try await client.job(42).waitUntilReady(timeout: .seconds(1))
+                try await client.job(42).waitUntilReady(timeout: .seconds(3))
             }
             #expect(error.code == .queueTimeout)
-            #expect("\(error)" == "job 42: no boards came free within 1.0 seconds")
+            #expect("\(error)" == "job 42: no boards came free within 3.0 seconds")
             #expect(peer.count("GET \(Self.job)/") < 15)
         }
     }
@@ -231,11 +233,12 @@ private struct Mishap: Error, CustomStringConvertible {
         try await service.run { client, _ in
             let start = ContinuousClock.now
             let error = try await #require(throws: SpallocError.self) {
-                try await client.job(42).waitUntilReady(timeout: .milliseconds(300))
+                try await client.job(42).waitUntilReady(timeout: .seconds(3))
             }
             #expect(error.code == .timeout)
             #expect("\(error)".contains("POWER"))
-            #expect(ContinuousClock.now - start < .seconds(2))
+            // Not that of one long-poll, which would be 120 s.
+            #expect(ContinuousClock.now - start < .seconds(60))
         }
     }
 
@@ -246,7 +249,7 @@ private struct Mishap: Error, CustomStringConvertible {
         }
         try await service.run { client, _ in
             let error = try await #require(throws: SpallocError.self) {
-                try await client.job(42).waitUntilReady(timeout: .seconds(5))
+                try await client.job(42).waitUntilReady(timeout: .seconds(30))
             }
             #expect(error.code == .jobDestroyed)
             #expect("\(error)" == "job 42: the job is over: quota exhausted")
@@ -262,7 +265,7 @@ private struct Mishap: Error, CustomStringConvertible {
                 return answers.withLockedValue { $0.isEmpty ? nil : $0.removeFirst() }
             })
         try await service.run { client, _ in
-            try await client.job(42).waitUntilReady(timeout: .seconds(5))
+            try await client.job(42).waitUntilReady(timeout: .seconds(30))
             #expect(answers.withLockedValue { $0.isEmpty })
         }
     }
@@ -270,9 +273,9 @@ private struct Mishap: Error, CustomStringConvertible {
     @Test func waitingForAChangeSeesTheFirstOther() async throws {
         let service = FakeService { $0.jobState = "READY" }
         try await service.run { client, _ in
-            let other = try await client.job(42).waitForChange(from: .queued, timeout: .seconds(2))
+            let other = try await client.job(42).waitForChange(from: .queued, timeout: .seconds(30))
             #expect(other == .ready)
-            let over = try await client.job(42).waitForChange(from: .destroyed, timeout: .seconds(2))
+            let over = try await client.job(42).waitForChange(from: .destroyed, timeout: .seconds(30))
             #expect(over == .destroyed)
         }
     }

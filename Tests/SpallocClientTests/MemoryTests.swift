@@ -36,7 +36,7 @@ import Testing
 
     @Test func largeTransfersAreCutAndPutTogether() async throws {
         let store = NIOLockedValueBox([UInt8](repeating: 0, count: 10_000))
-        var configuration = FakeService.quick
+        var configuration = FakeService.patient
         configuration.memoryBlock = 4096
         try await Self.service(store).run(configuration: configuration) { client, peer in
             let job = client.job(42)

@@ -2,55 +2,58 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import Foundation
 import NIOCore
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
-/// `make fuzz`: random and half-random bytes to every decoder. `SPINNAKER_FUZZ` says how many inputs (20,000 unless told),
-/// `SPINNAKER_FUZZ_SEED` from which seed. A trap is the failure that this looks for; besides, what is read must be
-/// written as it was.
+/// A little of what `make fuzz` does (there it is 10⁶ inputs for each decoder), and that it would find something.
 @Suite struct FuzzTests {
     @Test func everyDecoderSurvivesAnything() throws {
-        let environment = ProcessInfo.processInfo.environment
-        let inputs = environment["SPINNAKER_FUZZ"].flatMap { Int($0) } ?? 20_000
-        let seed = environment["SPINNAKER_FUZZ_SEED"].flatMap { UInt64($0) } ?? 0xF022
-        var random = Seeded(seed)
+        let each = 20_000 / allCodecs.count
         var accepted = 0
-        for input in 0..<inputs {
-            let codec = allCodecs[input % allCodecs.count]
-            let bytes = try self.input(for: codec, &random)
-            do {
-                accepted += 1
-                if try !codec.isStable(bytes) {
-                    Issue.record(
-                        "seed \(seed), input \(input): \(codec.name) does not write \(Outcome.hex(bytes.readableBytesView)) as it read it"
-                    )
-                }
-            } catch {
-                accepted -= 1
-            }
-        }
+        for codec in allCodecs { accepted += try Fuzzer(codec, seed: 0xF022).run(0..<each) }
         // Inputs that are all refused would test nothing behind the first guard.
+        let inputs = each * allCodecs.count
         #expect(accepted > inputs / 4, "only \(accepted) of \(inputs) inputs were messages")
         #expect(accepted < inputs, "nothing was refused")
-        print("fuzz: \(inputs) inputs from seed \(seed) to \(allCodecs.count) decoders, \(accepted) were messages")
     }
 
-    /// Noise, or a message with a few bytes changed, cut, or more behind it.
-    private func input(for codec: Codec, _ random: inout Seeded) throws -> ByteBuffer {
-        if random.next() % 4 == 0 { return random.bytes(upTo: 320) }
-        var bytes = try codec.random(&random).bytes
-        for _ in 0..<random.next() % 4 where bytes.readableBytes > 0 {
-            let position = Int(random.next() % UInt64(bytes.readableBytes))
-            bytes.setInteger(random.integer(UInt8.self), at: bytes.readerIndex + position)
-        }
-        switch random.next() % 4 {
-        case 0:
-            return bytes.getSlice(at: bytes.readerIndex, length: Int(random.next() % UInt64(bytes.readableBytes + 1))) ?? bytes
-        case 1: bytes.writeImmutableBuffer(random.bytes(upTo: 40))
-        default: break
-        }
-        return bytes
+    /// A word that is read whole and written with its upper half lost.
+    private let forgetful = Codec(
+        "forgetful", minimum: 4, random: { $0.integer(UInt32.self) }, write: { $1.put($0 & 0xFFFF) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            return try buffer.take(of: "word")
+        })
+
+    /// A word below 1000 that is written as another, which is refused.
+    private let growing = Codec(
+        "growing", minimum: 4, random: { $0.integer(UInt32.self) % 1000 }, write: { $1.put($0 + 1000) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            let word: UInt32 = try buffer.take(of: "word")
+            guard word < 1000 else { throw .invalid(message: "word", field: "word", value: UInt64(word)) }
+            return word
+        })
+
+    @Test func aCodecThatForgetsIsFoundWithTheInputThatDidIt() throws {
+        let failure = try #require(throws: FuzzFailure.self) { try Fuzzer(self.forgetful, seed: 1).run(0..<1000) }
+        #expect(failure.decoder == "forgetful" && failure.seed == 1)
+        #expect(failure.description.hasSuffix(FuzzFailure.hex(failure.bytes)))
+        #expect(throws: FuzzFailure.self) { try Fuzzer(self.growing, seed: 1).run(0..<1000) }
+        // Alone, by its number, it is the same input.
+        let again = try Fuzzer(self.forgetful, seed: 1).input(failure.input)
+        #expect(again == failure.bytes)
+    }
+
+    @Test func inputsDependOnDecoderSeedAndNumber() throws {
+        let one = try (0..<50).map { try Fuzzer(self.forgetful, seed: 1).input($0) }
+        #expect(try (0..<50).map { try Fuzzer(self.forgetful, seed: 1).input($0) } == one)
+        #expect(try (0..<50).map { try Fuzzer(self.forgetful, seed: 2).input($0) } != one)
+        #expect(try (0..<50).map { try Fuzzer(self.growing, seed: 1).input($0) } != one)
+        #expect(Set(one).count > 40)
+        // Of every sort: nothing of a message, cut ones, and ones with more behind.
+        #expect(one.contains { $0.readableBytes < 4 } && one.contains { $0.readableBytes > 44 })
     }
 }

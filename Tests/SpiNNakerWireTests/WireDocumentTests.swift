@@ -5,6 +5,7 @@
 import Foundation
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
 /// `docs/wire.md` against the sources: what is in the code is in the document, with the same number.
 @Suite struct WireDocumentTests {
@@ -62,7 +63,8 @@ import Testing
         let sources = try self.sources()
         let messages = sources.matches(of: #/public struct (\w+): (?:\w+Request|SCPResponse)\b/#).map { String($0.1) }
         let others = sources.matches(
-            of: #/public (?:struct|enum) (\w+): (?:(?!\npublic|\n\}\n)[\s\S])*?init\((?:datagram|frame|from buffer): /#
+            of:
+                #/public (?:struct|enum) (\w+): (?:(?!\npublic|\n\}\n)[\s\S])*?init\((?:datagram: |frame: |from buffer: |line: |_ json: V1JSON\))/#
         ).map { String($0.1) }
         let types = messages + others
         #expect(types.count > 100)
@@ -71,6 +73,23 @@ import Testing
         let parts: Set = ["EIEIOCommand", "EIEIODataHeader"]
         for type in types where !codecs.contains(type) && !parts.contains(type) {
             Issue.record("\(type) is not in allCodecs")
+        }
+    }
+
+    /// The DocC catalogs name every type, and nothing else: `make docs` finds dead links, this finds types left out.
+    @Test func everyPublicTypeIsInItsCatalog() throws {
+        for target in ["SpiNNakerWire", "SpiNNakerMachine"] {
+            let folder = Self.root.appending(path: "Sources/\(target)")
+            let catalog = try String(
+                contentsOf: folder.appending(path: "Documentation.docc/\(target).md"), encoding: .utf8)
+            let topics = Set(catalog.matches(of: /\n- ``(\w+)``/).map { String($0.1) })
+            var types: Set<String> = []
+            for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift") {
+                let source = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
+                types.formUnion(source.matches(of: /\npublic (?:struct|enum|protocol) (\w+)/).map { String($0.1) })
+            }
+            #expect(types.count > 20)
+            #expect(topics == types, "\(target): \(topics.symmetricDifference(types).sorted())")
         }
     }
 

@@ -37,8 +37,9 @@ private struct Capture {
     }
 
     static func lines(of name: String) throws -> [Substring] {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "Vectors/scamp-captures/\(name)")
+        // The shared files themselves, beside the checkout as the golden vectors are.
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "../shared/vectors/scamp-captures/\(name)").standardizedFileURL
         return try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
     }
 }

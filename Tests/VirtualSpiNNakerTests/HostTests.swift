@@ -232,4 +232,57 @@ struct HostTests {
             await second.close()
         }
     }
+
+    @Test func timersRunWithoutDatagrams() async throws {
+        let description = VirtualMachineDescription(.spinn5, bootTimeScale: 0, isPoweredAtStart: true)
+        try await withVirtualMachineHost(description, base: 206, logger: Logger.silent) { host in
+            let asker = try await UDPAsker.open()
+            let board = host.boards[0].address
+            for datagram in try InMemoryMachine.bootDatagrams() { try await asker.send(datagram, to: board, port: 54321) }
+            // A count is answered 10 ms later, by a timer.
+            let reply = try #require(
+                try await asker.ask(CountCores(application: 0, state: .idle), core: CoreID(0, 0, 0), at: board, sequence: 1))
+            #expect(try reply.decode(for: CountCores.self).count == 808)
+            // Spikes leave by themselves.
+            _ = try await asker.ask(
+                SetIPTag(tag: 1, address: .loopback, port: UInt16(asker.port), strip: true), core: CoreID(0, 0, 0), at: board,
+                sequence: 2)
+            let source = VirtualApplication.spikeSource(
+                tag: 1, intervalMicroseconds: 1000, perPacket: 1, packets: 3, firstKey: 7)
+            _ = try await asker.ask(
+                WriteMemory(address: 0x6780_0000, data: ByteBuffer(bytes: source.image)), core: CoreID(0, 0, 0), at: board,
+                sequence: 3)
+            _ = try await asker.ask(
+                RunApplication(ApplicationStart(application: 20, cores: CoreMask(cores: [1]))), core: CoreID(0, 0, 0),
+                at: board, sequence: 4)
+            let deadline = ContinuousClock.now + .seconds(20)
+            while asker.others.count < 3, ContinuousClock.now < deadline { await Task.yield() }
+            let keys = try asker.others.flatMap { try EIEIODataMessage(datagram: $0).elements.map(\.key) }
+            #expect(keys == [7, 8, 9])
+            await asker.close()
+        }
+    }
+
+    @Test func faultsAndObserversFromOutside() async throws {
+        let description = VirtualMachineDescription(.spinn3, bootTimeScale: 0)
+        try await withVirtualMachineHost(description, base: 207, logger: Logger.silent) { host in
+            let asker = try await UDPAsker.open()
+            let board = host.boards[0].address
+            try await host.setPower(true, board: 0)
+            #expect(try await host.isPowered(board: 0))
+            for datagram in try InMemoryMachine.bootDatagrams() { try await asker.send(datagram, to: board, port: 54321) }
+            #expect(try await asker.ask(GetVersion(), core: CoreID(1, 1, 0), at: board, sequence: 1)?.result == .ok)
+            #expect(try await host.isBooted(board: 0))
+            try await host.withMachine { machine, now in
+                try machine.inject(.p2pResult(BoardChip(local: ChipID(1, 1)), .p2pReject), now: now)
+            }
+            #expect(try await asker.ask(GetVersion(), core: CoreID(1, 1, 0), at: board, sequence: 2)?.result == .p2pReject)
+            await #expect(throws: VirtualMachineError.unknownChip(BoardChip(local: ChipID(5, 5)))) {
+                try await host.withMachine { machine, now in
+                    try machine.inject(.deadChip(BoardChip(local: ChipID(5, 5))), now: now)
+                }
+            }
+            await asker.close()
+        }
+    }
 }

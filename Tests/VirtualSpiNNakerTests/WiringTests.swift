@@ -10,6 +10,22 @@ import Testing
 
 @testable import VirtualSpiNNaker
 
+/// Words of P2P tables, each read once.
+private struct P2PTables {
+    let machine: InMemoryMachine
+    private var words: [ChipID: [UInt16: UInt32]] = [:]
+
+    init(machine: InMemoryMachine) { self.machine = machine }
+
+    mutating func word(of chip: ChipID, for target: ChipID) throws -> UInt32 {
+        let index = target.p2pAddress >> 3
+        if let known = self.words[chip]?[index] { return known }
+        let word = try self.machine.readWord(0xE101_0000 + 4 * UInt32(index), core: .monitor(of: chip))
+        self.words[chip, default: [:]][index] = word
+        return word
+    }
+}
+
 /// Specification §4: which chip is wired to which, and what discovery makes of it.
 @Suite("Wiring and discovery")
 struct WiringTests {
@@ -231,6 +247,54 @@ struct WiringTests {
         #expect(try machine.ask(GetVersion(), core: CoreID(0, 0, 0), at: .board(low)).chip == .origin)
         let root = try machine.ask(ReadMemory(address: 0xF500_7F2E, size: 2), core: CoreID(4, 8, 0), at: .board(high))
         #expect(Array(root.bytes.readableBytesView) == [8, 4])
+    }
+
+    /// Follows the P2P tables from chip to chip, as packets do; the hops it takes, or nil when it does not arrive.
+    private func hops(
+        _ tables: inout P2PTables, from start: ChipID, to target: ChipID, width: Int = 12, height: Int = 12
+    ) throws -> Int? {
+        var here = start
+        for hops in 0...100 {
+            let word = try tables.word(of: here, for: target)
+            let entry = UInt8(word >> UInt32(3 * (target.p2pAddress & 7)) & 7)
+            if entry == 7 { return here == target ? hops : nil }
+            guard let link = Link(rawValue: entry) else { return nil }
+            let (dx, dy) = link.delta
+            here = ChipID(
+                UInt8((Int(here.x) + dx + width) % width), UInt8((Int(here.y) + dy + height) % height))
+        }
+        return nil
+    }
+
+    @Test func tablesLeadWhereTheySay() throws {
+        // A triad with a tenth of its links broken.
+        var random = SeededGenerator(seed: 5)
+        var faults = HardwareFaults()
+        for board in TriadGeometry(width: 1, height: 1).boards {
+            for chip in BoardShape.spinn5.chips where chip != .origin && random.chance(0.3) {
+                if let link = Link.allCases.randomElement(using: &random) {
+                    faults.deadLinks.insert(BoardChipLink(chip: BoardChip(board: board, local: chip), link: link))
+                }
+            }
+        }
+        #expect(faults.deadLinks.count > 30)
+        let machine = try self.booted(.triads(width: 1, height: 1), faults: faults)
+        let chips = try self.chips(machine)
+        #expect(chips.count == 144)
+        let ethernets = [ChipID(0, 0), ChipID(8, 4), ChipID(4, 8)]
+        var tables = P2PTables(machine: machine)
+        for chip in chips {
+            let info = try machine.ask(GetChipInfo(), core: .monitor(of: chip))
+            for ethernet in ethernets {
+                let way = try self.hops(&tables, from: chip, to: ethernet)
+                #expect(way != nil, "\(chip) to \(ethernet)")
+            }
+            let out = try self.hops(&tables, from: .origin, to: chip)
+            let back = try self.hops(&tables, from: chip, to: .origin)
+            #expect(out != nil && out == back)
+            let fromEthernet = try self.hops(&tables, from: info.nearestEthernet, to: chip)
+            #expect(fromEthernet != nil)
+        }
     }
 
     // MARK: Faults

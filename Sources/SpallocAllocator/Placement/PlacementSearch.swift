@@ -13,14 +13,14 @@ struct PlacementSearch {
     let topology: MachineTopology
     /// Boards that may be taken.
     private(set) var usable: BoardSet
-    /// How many boards are in service: a count may fall short of what was asked for only because of boards that are not.
-    private let working: Int
+    /// Boards that are in service.
+    private let functioning: BoardSet
     private var counts: TriadCounts
 
     init(topology: MachineTopology, functioning: BoardSet, usable: BoardSet) {
         self.topology = topology
         self.usable = usable
-        self.working = functioning.count
+        self.functioning = functioning
         self.counts = TriadCounts(usable, width: topology.width, height: topology.height)
     }
 
@@ -33,9 +33,9 @@ struct PlacementSearch {
     func place(_ request: JobRequest) -> Placement? {
         switch request.size {
         case .boards(let count):
-            return count == 1 ? self.oneBoard() : self.boards(count, atLeast: request.fewestBoards(working: self.working))
+            return count == 1 ? self.oneBoard() : self.boards(count, request)
         case .rectangle(let width, let height):
-            return self.rectangle(width: width, height: height, maxDead: request.maxDeadBoards)
+            return self.rectangle(width: width, height: height, request)
         case .board(let name):
             guard let index = self.topology.index(of: name), self.usable.contains(index) else { return nil }
             return self.single(index)
@@ -44,7 +44,8 @@ struct PlacementSearch {
                 height <= self.topology.height
             else { return nil }
             return self.rectangle(
-                rootedAt: index, width: width, height: height, atLeast: max(1, width * height * 3 - request.maxDeadBoards))
+                rootedAt: index, width: width, height: height, atLeast: max(1, width * height * 3 - request.maxDeadBoards),
+                rules: request.rules)
         }
     }
 
@@ -76,28 +77,36 @@ struct PlacementSearch {
             boards: BoardSet(CollectionOfOne(index), capacity: self.topology.capacity))
     }
 
-    private func boards(_ count: Int, atLeast: Int) -> Placement? {
+    private func boards(_ count: Int, _ request: JobRequest) -> Placement? {
+        // A count may fall short of what was asked for only because of boards that are not in service.
+        let atLeast = request.fewestBoards(working: self.functioning.count)
         let free = self.counts.count(x: 0, y: 0, w: self.topology.width, h: self.topology.height)
         guard count > 1, free >= atLeast else { return nil }
-        for shape in Shapes.forBoards(atLeast, width: self.topology.width, height: self.topology.height) {
-            if let found = self.rectangle(width: shape.width, height: shape.height, atLeast: atLeast, takeAtMost: count) {
+        let shapes = Shapes.forBoards(
+            atLeast, width: self.topology.width, height: self.topology.height, minimumRatio: request.rules.minimumRatio)
+        for shape in shapes {
+            if let found = self.rectangle(
+                width: shape.width, height: shape.height, atLeast: atLeast, takeAtMost: count, rules: request.rules)
+            {
                 return found
             }
         }
         return nil
     }
 
-    private func rectangle(width: Int, height: Int, maxDead: Int) -> Placement? {
-        if width == 1, height == 1, maxDead >= 2 {
+    private func rectangle(width: Int, height: Int, _ request: JobRequest) -> Placement? {
+        if width == 1, height == 1, request.maxDeadBoards >= 2, !request.rules.onlyBrokenMayMiss {
             // The reference gives one board where two of three may be missing.
             return self.oneBoard()
         }
-        let atLeast = max(1, width * height * 3 - maxDead)
-        if let found = self.rectangle(width: width, height: height, atLeast: atLeast) { return found }
-        return width == height ? nil : self.rectangle(width: height, height: width, atLeast: atLeast)
+        let atLeast = max(1, width * height * 3 - request.maxDeadBoards)
+        if let found = self.rectangle(width: width, height: height, atLeast: atLeast, rules: request.rules) { return found }
+        return width == height ? nil : self.rectangle(width: height, height: width, atLeast: atLeast, rules: request.rules)
     }
 
-    private func rectangle(width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max) -> Placement? {
+    private func rectangle(
+        width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max, rules: JobRequest.Rules
+    ) -> Placement? {
         guard width >= 1, height >= 1, width <= self.topology.width, height <= self.topology.height else { return nil }
         var candidates: [(cost: Int, root: Int)] = []
         for x in 0..<self.topology.width {
@@ -114,7 +123,7 @@ struct PlacementSearch {
         candidates.sort { ($0.cost, $0.root) < ($1.cost, $1.root) }
         for candidate in candidates {
             if let found = self.rectangle(
-                rootedAt: candidate.root, width: width, height: height, atLeast: atLeast, takeAtMost: takeAtMost)
+                rootedAt: candidate.root, width: width, height: height, atLeast: atLeast, takeAtMost: takeAtMost, rules: rules)
             {
                 return found
             }
@@ -122,13 +131,25 @@ struct PlacementSearch {
         return nil
     }
 
-    private func rectangle(rootedAt root: Int, width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max) -> Placement? {
+    private func rectangle(
+        rootedAt root: Int, width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max, rules: JobRequest.Rules
+    ) -> Placement? {
         guard self.usable.contains(root) else { return nil }
         let within = self.topology.rectangle(root: root, width: width, height: height, of: self.usable)
+        if rules.onlyBrokenMayMiss, takeAtMost == .max,
+            self.topology.rectangle(root: root, width: width, height: height, of: self.functioning).count != within.count
+        {
+            return nil
+        }
         let boards = self.topology.connected(from: root, within: within, limit: takeAtMost)
         guard boards.count >= atLeast else { return nil }
-        return Placement(
-            width: width, height: height, depth: 3, root: root, boards: BoardSet(boards, capacity: self.topology.capacity))
+        let taken = BoardSet(boards, capacity: self.topology.capacity)
+        if let most = rules.maximumDeadLinks,
+            self.topology.deadLinks(between: taken, wrapping: rules.countsWrappingLinks) > most
+        {
+            return nil
+        }
+        return Placement(width: width, height: height, depth: 3, root: root, boards: taken)
     }
 }
 
@@ -148,6 +169,22 @@ extension MachineTopology {
         case .physical(let physical): self.index(of: physical)
         case .address(let address): self.index(ofAddress: address)
         }
+    }
+
+    /// The ends of dead links that have a board of the set at both; those over the edge of the machine only if they are asked for.
+    package func deadLinks(between boards: BoardSet, wrapping: Bool) -> Int {
+        var count = 0
+        boards.forEach { index in
+            let board = self.coordinates(of: index)
+            for side in Link.allCases where self.neighbour(of: index, side: side) == nil {
+                guard let other = self.index(of: self.geometry.neighbour(of: board, side: side)), boards.contains(other) else {
+                    continue
+                }
+                let crossed = self.geometry.edgesCrossed(from: board, over: side)
+                if wrapping || !(crossed.x || crossed.y) { count += 1 }
+            }
+        }
+        return count
     }
 
     /// The members of `set` in the rectangle, wrapped, whose root is the z = 0 board of the triad of `root`.

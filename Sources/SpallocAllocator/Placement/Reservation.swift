@@ -15,7 +15,9 @@ enum Reservation {
         case .boards:
             let atLeast = request.fewestBoards(working: functioning.count)
             // The first shape for which there is a place: the one the search would choose on an empty machine.
-            for shape in Shapes.forBoards(atLeast, width: topology.width, height: topology.height) {
+            for shape in Shapes.forBoards(
+                atLeast, width: topology.width, height: topology.height, minimumRatio: request.rules.minimumRatio)
+            {
                 if let found = self.rectangle(
                     shapes: [(shape.width, shape.height)], atLeast: atLeast, topology: topology, functioning: functioning,
                     usable: usable)

@@ -11,7 +11,9 @@ enum Shapes {
 
     /// The fewest triads first, and of those the squarest. Long thin ones (a side more than 2 × the other + 1) come last: packets
     /// have a long way in them, but on a machine that is itself thin they may be all there is.
-    static func forBoards(_ count: Int, width: Int, height: Int) -> [Shape] {
+    ///
+    /// - Parameter minimumRatio: of the shorter side to the longer.
+    static func forBoards(_ count: Int, width: Int, height: Int, minimumRatio: Double = 0) -> [Shape] {
         let triads = (count + 2) / 3
         var shapes: [(thin: Bool, area: Int, perimeter: Int, shape: Shape)] = []
         for w in 1...max(1, width) {
@@ -19,6 +21,7 @@ enum Shapes {
             let least = (triads + w - 1) / w
             guard least <= height else { continue }
             for h in least...min(height, least + 1) {
+                guard Double(min(w, h)) >= minimumRatio * Double(max(w, h)) else { continue }
                 let thin = max(w, h) > 2 * min(w, h) + 1
                 shapes.append((thin, w * h, w + h, Shape(width: w, height: h)))
             }

@@ -59,21 +59,9 @@ public final class SpallocJob: Sendable, CustomStringConvertible {
     /// What the service knows of the job now.
     public func details() async throws(SpallocError) -> JobDescription { try await self.json(self.url) }
 
-    public func state() async throws(SpallocError) -> JobState { try await self.details().state }
-
     /// What it got; nil while it is queued.
     public func machine() async throws(SpallocError) -> JobMachine? {
         try await self.jsonIfAny(self.url(SpallocJobPath.machine))
-    }
-
-    /// The Ethernet chip and the address of each board; empty while it is queued.
-    public func connections() async throws(SpallocError) -> [JobMachine.Connection] {
-        try await self.machine()?.connections ?? []
-    }
-
-    /// The address of the board with chip (0, 0).
-    public func rootHost() async throws(SpallocError) -> String? {
-        try await self.connections().first { $0.chip == ChipPosition(x: 0, y: 0) }?.hostname
     }
 
     /// Where a chip of the job really is; nil while it is queued.
@@ -114,7 +102,7 @@ public final class SpallocJob: Sendable, CustomStringConvertible {
 
     /// Clears every chip's multicast routes and router counters, then sets these diagnostic filters.
     /// - Parameter filters: words by filter number, 0...15.
-    public func resetRouting(filters: [Int: UInt32] = [:]) async throws(SpallocError) {
+    public func resetRouting(filters: [Int: UInt32]) async throws(SpallocError) {
         // The reference service reads the words as signed: 0xFFFF_FFFF must be written -1 for it.
         let query = filters.sorted { $0.key < $1.key }.map { (name: "\($0.key)", value: "\(Int32(bitPattern: $0.value))") }
         _ = try await self.inJob { () async throws(SpallocError) in
@@ -124,7 +112,7 @@ public final class SpallocJob: Sendable, CustomStringConvertible {
     }
 
     /// One keepalive. ``whileKeptAlive(_:)`` sends them all by itself.
-    public func keepAlive(timeout: Duration? = nil) async throws(SpallocError) {
+    func keepAlive(timeout: Duration?) async throws(SpallocError) {
         _ = try await self.inJob { () async throws(SpallocError) in
             try await self.session.put(self.url(SpallocJobPath.keepalive), text: "alive", timeout: timeout)
         }

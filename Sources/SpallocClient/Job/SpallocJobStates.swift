@@ -123,11 +123,13 @@ extension SpallocJob {
     }
 
     /// Waits until the job has its boards, and their power is as wanted.
-    /// - Parameter timeout: for the queue and the switching together. 300 s is what the Python tools wait in the queue.
+    /// - Parameters:
+    ///   - timeout: for the queue and the switching together. 300 s is what the Python tools wait in the queue.
+    ///   - onChange: hears each state that is seen.
     /// - Throws: ``SpallocError/Code/queueTimeout`` or ``SpallocError/Code/timeout`` when time is up while it is queued or
     ///   being switched on; ``SpallocError/Code/jobDestroyed``, with the service's reason, when the job ends instead.
     public func waitUntilReady(
-        timeout: Duration = .seconds(300), onChange: (JobState) -> Void = { _ in }
+        timeout: Duration = .seconds(300), onChange: (JobState) -> Void
     ) async throws(SpallocError) {
         var states = SpallocJobStates(job: self, deadline: .now + timeout).makeAsyncIterator()
         do throws(SpallocError) {

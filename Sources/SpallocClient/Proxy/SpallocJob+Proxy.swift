@@ -34,7 +34,8 @@ extension SpallocJob {
 
     /// Runs `body` with a transceiver to the job's boards, through the proxy: a link to each board, and one for booting.
     ///
-    /// Nothing is sent before `body` asks for it: begin with `transceiver.ensureReady(image:)`.
+    /// Nothing is sent before `body` asks for it: begin with `transceiver.ensureReady(image:)`. Memory goes by the proxy if it
+    /// is little and by HTTP if it is much, unless `configuration.memoryRoute` or the call itself says which.
     public func withTransceiver<Result>(
         configuration: TransceiverConfiguration = TransceiverConfiguration(),
         _ body: (Transceiver) async throws -> Result
@@ -47,7 +48,8 @@ extension SpallocJob {
             }
             guard !links.isEmpty else { throw SpallocError(.notReady, "it has no boards", url: self.url, job: self.id) }
             let boot = try await proxy.link(to: .origin, port: BootMessage.port)
-            return try await SpiNNaker.withTransceiver(links: links, boot: boot, configuration: configuration, body)
+            return try await SpiNNaker.withTransceiver(
+                links: links, boot: boot, memoryService: JobMemoryService(job: self), configuration: configuration, body)
         }
     }
 
@@ -55,13 +57,7 @@ extension SpallocJob {
     package func openProxy(
         options: ProxyConnectionOptions = ProxyConnectionOptions(), on eventLoop: (any EventLoop)? = nil
     ) async throws(SpallocError) -> SpallocProxy {
-        let tls: NIOSSLContext?
-        do {
-            // Made once: it reads the trusted certificates.
-            tls = self.session.serviceURL.scheme == .https ? try NIOSSLContext(configuration: self.session.tls) : nil
-        } catch {
-            throw SpallocError(.invalidConfiguration, "TLS cannot be set up", job: self.id, underlying: error)
-        }
+        let tls = try self.session.tlsContext()
         var options = options
         options.isFinal = { error in
             if let error = error as? SpallocError { return !error.isTransient && error.code != .notReady }
@@ -103,11 +99,7 @@ extension SpallocJob {
         // Asking may have renewed the session.
         login = try await self.session.login(after: nil)
         usedLogin.withLockedValue { $0 = login.generation }
-        var headers = HTTPHeaders(self.session.authentication(login, forWriting: true))
-        headers.add(name: "origin", value: url.origin)
-        return WebSocketTarget(
-            host: url.host, port: url.effectivePort, path: url.query.map { "\(url.path)?\($0)" } ?? url.path, tls: tls,
-            headers: headers)
+        return self.session.webSocketTarget(url, login: login, tls: tls)
     }
 }
 
@@ -118,27 +110,6 @@ extension SpallocError {
             SpallocError(code, message, serverMessage: serverMessage, status: status, job: job, underlying: error)
         }
         switch error {
-        case let error as SpallocError:
-            return error.inJob(job)
-        case let error as WebSocketConnectError:
-            switch error {
-            case .refused(let target, let status, let body):
-                let code: Code =
-                    switch status {
-                    case 401: .notLoggedIn
-                    case 403: .forbidden
-                    case 404, 410: .notFound
-                    default: .proxyFailed
-                    }
-                return make(code, "the proxy at \(target) refuses us (status \(status))", body, status: status)
-            case .badHandshake(let target, let what):
-                return make(.proxyFailed, "what answers at \(target) is no websocket: \(what)")
-            case .unreachable(let target, let why):
-                let code: Code = why.contains("CERTIFICATE_VERIFY_FAILED") ? .untrustedServer : .unreachable
-                return make(code, "the proxy at \(target) cannot be reached", why)
-            case .deadline(let target):
-                return make(.timeout, "the proxy at \(target) did not answer in time")
-            }
         case let error as ProxyError:
             switch error {
             case .refused(let call, let message): return make(.proxyFailed, "the proxy refused \(call)", message)
@@ -147,10 +118,8 @@ extension SpallocError {
             case .connectionLost(let reason): return make(.connectionClosed, "the proxy's websocket ended", reason)
             case .closed: return make(Task.isCancelled ? .cancelled : .closed, "the proxy connection was closed here")
             }
-        case is CancellationError:
-            return make(.cancelled, "cancelled while opening the proxy")
         default:
-            return make(.proxyFailed, "the proxy failed: \(error)")
+            return .webSocket(error).inJob(job)
         }
     }
 }

@@ -33,6 +33,12 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(help: "The HTTPS port; 0 takes any free one.")
     var port = 0
 
+    @Flag(help: "Also listen for clients of the original spalloc_server (its TCP protocol, without login).")
+    var v1 = false
+
+    @Option(help: "The port for those clients; 0 takes any free one.")
+    var v1Port = 0
+
     @Option(help: "How long the virtual firmware takes to boot: 1 is as on hardware, 0 at once.")
     var bootTimeScale = 1.0
 
@@ -46,7 +52,7 @@ struct DemoCommand: AsyncParsableCommand {
     private var options: DemoOptions {
         DemoOptions(
             width: self.machine.width, height: self.machine.height, stateDirectory: self.state, port: self.port,
-            bootTimeScale: self.bootTimeScale)
+            v1Port: self.v1 ? self.v1Port : nil, bootTimeScale: self.bootTimeScale)
     }
 
     func run() async throws {

@@ -52,26 +52,36 @@ struct JobsCommand: AsyncParsableCommand {
 
     /// Of those that are ours: others' are "not found". A few requests at a time.
     private static func details(of jobs: [SpallocJob]) async throws -> [Int: JobDescription] {
-        try await withThrowingTaskGroup(of: (Int, JobDescription?).self) { group in
+        try await withThrowingTaskGroup(of: Look.self) { group in
             var waiting = jobs.makeIterator()
             func addNext() {
                 guard let job = waiting.next() else { return }
-                group.addTask {
-                    do throws(SpallocError) {
-                        return (job.id, try await job.details())
-                    } catch {
-                        guard error.code == .notFound || error.code == .forbidden else { throw error }
-                        return (job.id, nil)
-                    }
-                }
+                group.addTask { try await Look(at: job) }
             }
             for _ in 0..<8 { addNext() }
             var found: [Int: JobDescription] = [:]
-            while let (id, details) = try await group.next() {
-                found[id] = details
+            while let look = try await group.next() {
+                found[look.id] = look.details
                 addNext()
             }
             return found
+        }
+    }
+
+    /// What the service told about a job; nothing if it is another's. A struct with an initialiser, not a tuple made in a
+    /// task's closure, which Swift 6.3.1's optimiser builds wrongly around a typed throw.
+    private struct Look: Sendable {
+        let id: Int
+        let details: JobDescription?
+
+        init(at job: SpallocJob) async throws(SpallocError) {
+            self.id = job.id
+            do {
+                self.details = try await job.details()
+            } catch {
+                guard error.code == .notFound || error.code == .forbidden else { throw error }
+                self.details = nil
+            }
         }
     }
 }

@@ -45,6 +45,11 @@ struct LoginCheckCommand: AsyncParsableCommand {
         err("service: \(address.url) (from \(resolved.urlSource))")
         err("login as: \(address.user.map { "user \($0)" } ?? "\(resolved.credentials)") (from \(resolved.credentialsSource))")
         err("trusting: \(resolved.trust)")
+        // Each step by itself, so that it shows which of them fails.
+        let probe = ServiceProbe(address, configuration: resolved.configuration)
+        err("name: \(address.url.host) is \(try await probe.resolve())")
+        let tls = try await probe.connect()
+        err("connection: ok, \(tls.map { "\($0), certificate trusted" } ?? "without TLS")")
         try await self.service.withClient { client in
             let version = try await client.version()
             let machines = try await client.machines()

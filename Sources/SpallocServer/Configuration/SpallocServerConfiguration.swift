@@ -71,6 +71,25 @@ public struct SpallocServerConfiguration: Sendable {
         public init() {}
     }
 
+    /// The port of the original `spalloc_server`, for clients of that time. It knows no login: whoever can reach it can have, see and
+    /// end jobs, all of which belong to one user of this service.
+    public struct V1: Hashable, Sendable {
+        public var enabled = false
+        public var host = "127.0.0.1"
+        /// 0: any free port.
+        public var port = 22244
+        /// Made, without a password, if it is not there.
+        public var serviceUser = "v1"
+        /// One more closes the one that has been silent for longest.
+        public var maximumConnections = 1024
+        /// So many may live at a time.
+        public var maximumJobs = 2000
+        /// How long a client may leave unread what it was sent.
+        public var stall: Duration = .seconds(60)
+
+        public init() {}
+    }
+
     /// The address to listen on.
     public var host: String
     /// 0: any free port; which one it is, the service says when it is ready.
@@ -89,6 +108,8 @@ public struct SpallocServerConfiguration: Sendable {
     public var timings: Timings
     public var power: Power
     public var lockout: Lockout
+    /// The legacy port. Off by default.
+    public var v1 = V1()
     /// The longest body of a request, in bytes: what can be written to a board's memory at once.
     public var maximumBody: Int
     /// nil: there is no emergency stop.
@@ -134,6 +155,11 @@ public struct SpallocServerConfiguration: Sendable {
             self.timings.sessionIdle > self.timings.maximumKeepalive,
             "the session idle time does not exceed the maximum keepalive")
         try require(self.power.fpgaAttempts > 0 && self.power.attempts > 0, "power attempts must be at least 1")
+        try require((0...65535).contains(self.v1.port), "v1 port \(self.v1.port) is not in 0...65535")
+        try require(!self.v1.serviceUser.allSatisfy(\.isWhitespace), "the v1 service user has no name")
+        try require(self.v1.maximumConnections > 0, "the number of v1 connections must be at least 1")
+        try require(self.v1.maximumJobs > 0, "the number of v1 jobs must be at least 1")
+        try require(self.v1.stall > .zero, "the v1 stall time must be more than 0")
         try require(self.lockout.failures > 0, "the number of failures that lock an account must be at least 1")
         for user in self.users {
             try require(!user.name.allSatisfy(\.isWhitespace), "a user has no name")

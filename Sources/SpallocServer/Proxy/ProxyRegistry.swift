@@ -27,16 +27,22 @@ package final class ProxyRegistry: Sendable {
         return admission
     }
 
-    /// Ends every websocket of a job: it is over, or has got other boards.
-    package func closeAll(
-        job: Int, code: WebSocketCloseCode = .jobEnded, reason: String = "the job is over"
-    ) {
+    /// Ends every websocket of a job: it is over, or has got other boards. Takes effect soon after.
+    package func closeAll(job: Int, code: WebSocketCloseCode = .jobEnded, reason: String = "the job is over") {
         for admission in self.take(job) { admission.close(code, reason: reason) }
     }
 
-    /// The job has these boards now. A websocket with a channel to a board that is not among them ends.
-    package func updateBoards(job: Int, _ boards: [ChipID: IPv4Address]) {
-        for admission in self.take(job) { admission.updateBoards(boards) }
+    /// The same, and comes back when no datagram of theirs reaches a board any more: the boards can be given to others.
+    package func closeAllAndWait(
+        job: Int, code: WebSocketCloseCode = .jobEnded, reason: String = "the job is over"
+    ) async throws {
+        for closed in self.take(job).compactMap({ $0.close(code, reason: reason) }) { try await closed.get() }
+    }
+
+    /// The job has these boards now. A websocket with a channel to a board that is not among them ends. Comes back when
+    /// nothing else can be reached any more.
+    package func updateBoards(job: Int, _ boards: [ChipID: IPv4Address]) async throws {
+        for updated in self.take(job).compactMap({ $0.updateBoards(boards) }) { try await updated.get() }
     }
 
     /// How many websockets a job has.
@@ -95,21 +101,22 @@ package final class ProxyAdmission: Sendable {
         self.registry.leave(job: self.job, ObjectIdentifier(self))
     }
 
-    fileprivate func close(_ code: WebSocketCloseCode, reason: String) {
+    @discardableResult
+    fileprivate func close(_ code: WebSocketCloseCode, reason: String) -> EventLoopFuture<Void>? {
         let session: ProxySession? = self.state.withLock { state in
             defer { state.0 = .ended(code, reason: reason) }
             if case .open(let session) = state.0 { return session }
             return nil
         }
-        session?.close(code, reason: reason)
+        return session?.close(code, reason: reason)
     }
 
-    fileprivate func updateBoards(_ boards: [ChipID: IPv4Address]) {
+    fileprivate func updateBoards(_ boards: [ChipID: IPv4Address]) -> EventLoopFuture<Void>? {
         let session: ProxySession? = self.state.withLock { state in
             state.boards = boards
             if case .open(let session) = state.0 { return session }
             return nil
         }
-        session?.updateBoards(boards)
+        return session?.updateBoards(boards)
     }
 }

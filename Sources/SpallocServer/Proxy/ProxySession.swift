@@ -44,12 +44,17 @@ package final class ProxySession: Sendable {
     }
 
     /// Closes the UDP channels at once, and the websocket with this code.
-    package func close(_ code: WebSocketCloseCode, reason: String) {
-        self.relay.eventLoop.execute { self.relay.value.close(code, reason: reason) }
+    ///
+    /// The future is done when no datagram of this websocket reaches a board any more.
+    @discardableResult
+    package func close(_ code: WebSocketCloseCode, reason: String) -> EventLoopFuture<Void> {
+        self.relay.eventLoop.submit { self.relay.value.close(code, reason: reason) }
     }
 
-    package func updateBoards(_ boards: [ChipID: IPv4Address]) {
-        self.relay.eventLoop.execute { self.relay.value.updateBoards(boards) }
+    /// The future is done when nothing but these can be opened any more.
+    @discardableResult
+    package func updateBoards(_ boards: [ChipID: IPv4Address]) -> EventLoopFuture<Void> {
+        self.relay.eventLoop.submit { self.relay.value.updateBoards(boards) }
     }
 
     /// This session's own figures.

@@ -17,7 +17,6 @@ package struct AllocatorService: Service {
                     guard !changes.isEmpty else { continue }
                     self.core.publish(changes)
                     self.core.powerNudge.signal()
-                    for machine in self.core.store.catalogue.machines { self.core.changes.publish(machine: machine.name) }
                 } catch {
                     self.core.logger.error("allocation failed", metadata: ["error": "\(error)"])
                 }

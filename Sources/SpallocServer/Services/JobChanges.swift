@@ -33,6 +33,8 @@ package final class JobChanges: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
+    /// Told of every change of a machine.
+    private let machineObservers = NIOLockedValueBox<[@Sendable (String) -> Void]>([])
 
     /// Nobody can have read a job before so many others ended and only now come to wait.
     private static let rememberedEnds = 10_000
@@ -72,6 +74,11 @@ package final class JobChanges: Sendable {
             return gates
         }
         for gate in gates { gate.open() }
+        for observer in self.machineObservers.withLockedValue({ $0 }) { observer(machine) }
+    }
+
+    package func observeMachines(_ observer: @escaping @Sendable (String) -> Void) {
+        self.machineObservers.withLockedValue { $0.append(observer) }
     }
 
     /// The number of a topic that has none in the database. It is to be read before what it stands for.

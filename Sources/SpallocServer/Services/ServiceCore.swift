@@ -38,6 +38,12 @@ package final class ServiceCore: Sendable {
     package func publish(_ changes: [JobChange]) {
         guard !changes.isEmpty else { return }
         self.changes.publish(changes)
+        // Who has which board is a matter of the machine, too.
+        let machines = Set(changes.compactMap(\.machine))
+        if !machines.isEmpty {
+            let catalogue = self.store.catalogue
+            for machine in machines.compactMap(catalogue.machine(id:)) { self.changes.publish(machine: machine.name) }
+        }
         let observers = self.observers.withLockedValue { $0 }
         for change in changes {
             self.logger.debug("job changed", metadata: ["job": "\(change.job)", "state": "\(change.state)"])

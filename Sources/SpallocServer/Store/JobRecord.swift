@@ -70,10 +70,13 @@ package struct JobChange: Hashable, Sendable {
     package var job: Int
     package var revision: Int64
     package var state: JobState
+    /// The machine whose boards were given to the job or taken from it.
+    package var machine: Int64?
 
-    package init(job: Int, revision: Int64, state: JobState) {
+    package init(job: Int, revision: Int64, state: JobState, machine: Int64? = nil) {
         self.job = job
         self.revision = revision
         self.state = state
+        self.machine = machine
     }
 }

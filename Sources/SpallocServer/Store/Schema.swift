@@ -160,6 +160,7 @@ enum Schema {
                     ) WITHOUT ROWID;
                     """)
         }
+        self.addV1(to: &migrator)
         return migrator
     }
 }

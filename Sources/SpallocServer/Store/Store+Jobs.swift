@@ -8,23 +8,28 @@ import NIOConcurrencyHelpers
 import SpallocAPI
 import SpallocAllocator
 
+extension CreateJobRequest {
+    /// As a job's row has it.
+    var storedJSON: String {
+        get throws {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return String(decoding: try encoder.encode(self), as: UTF8.self)
+        }
+    }
+}
+
 extension Store {
+    /// The reason of a job that nobody kept alive.
+    static let keepaliveExpired = "keepalive expired"
+
     /// Queues a job. `request` has been found feasible.
     package func createJob(
         owner: Int64, request: CreateJobRequest, wanted: JobRequest, keepalive: Duration, host: String?, now: Timestamp
     ) async throws -> JobChange {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        let json = String(decoding: try encoder.encode(request), as: UTF8.self)
+        let json = try request.storedJSON
         let change = try await self.pool.write { db in
-            try db.run(
-                """
-                INSERT INTO job (owner_id, state, request, created_at, keepalive_ms, keepalive_at, keepalive_host)
-                VALUES (?, 'QUEUED', ?, ?, ?, ?, ?)
-                """, [owner, json, now.milliseconds, keepalive.milliseconds, now.milliseconds, host])
-            let job = Int(db.lastInsertedRowID)
-            try db.record(.queued, of: job, now: now)
-            return JobChange(job: job, revision: 1, state: .queued)
+            try db.queueJob(owner: owner, request: json, keepalive: keepalive, host: host, now: now)
         }
         self.requests.withLockedValue { $0[change.job] = wanted }
         return change
@@ -92,7 +97,7 @@ extension Store {
                 [now.milliseconds])
             var changes: [JobChange] = []
             for job in expired {
-                if let change = try db.destroy(Int(job), reason: "keepalive expired", now: now) { changes.append(change) }
+                if let change = try db.destroy(Int(job), reason: Store.keepaliveExpired, now: now) { changes.append(change) }
             }
             let next = try Int64.fetchOne(
                 db.cachedStatement(sql: "SELECT MIN(keepalive_at + keepalive_ms) FROM job WHERE state <> 'DESTROYED'"))
@@ -123,6 +128,18 @@ extension Database {
         try self.row("SELECT \(JobRecord.columns) FROM \(JobRecord.tables) WHERE job.id = ?", [id]).map(JobRecord.init(row:))
     }
 
+    /// A new job, at the end of the queue.
+    func queueJob(owner: Int64, request: String, keepalive: Duration, host: String?, now: Timestamp) throws -> JobChange {
+        try self.run(
+            """
+            INSERT INTO job (owner_id, state, request, created_at, keepalive_ms, keepalive_at, keepalive_host)
+            VALUES (?, 'QUEUED', ?, ?, ?, ?, ?)
+            """, [owner, request, now.milliseconds, keepalive.milliseconds, now.milliseconds, host])
+        let job = Int(self.lastInsertedRowID)
+        try self.record(.queued, of: job, now: now)
+        return JobChange(job: job, revision: 1, state: .queued)
+    }
+
     /// The boards that are the job's now.
     func boards(of job: Int) throws -> [Int64] {
         try self.integers("SELECT board_id FROM job_board WHERE job_id = ? AND released_at IS NULL AND releasing = 0", [job])
@@ -137,15 +154,15 @@ extension Database {
     /// Gives a live job another state, or the same once more, and the next revision.
     func move(_ job: Int, to state: JobState, note: String? = nil, now: Timestamp) throws -> JobChange? {
         guard
-            let revision = try Int64.fetchOne(
-                self.cachedStatement(
-                    sql:
-                        "UPDATE job SET state = ?, revision = revision + 1 WHERE id = ? AND state <> 'DESTROYED' RETURNING revision"
-                ),
-                arguments: [state.rawValue, job])
+            let row = try self.row(
+                """
+                UPDATE job SET state = ?, revision = revision + 1 WHERE id = ? AND state <> 'DESTROYED'
+                RETURNING revision, machine_id
+                """, [state.rawValue, job])
         else { return nil }
         try self.record(state, of: job, note: note, now: now)
-        return JobChange(job: job, revision: revision, state: state)
+        return JobChange(
+            job: job, revision: row["revision"], state: state, machine: state == .power ? row["machine_id"] : nil)
     }
 
     /// The one pending command of a board is now this. A command under way finds its own gone, and changes nothing but what it did.
@@ -166,15 +183,14 @@ extension Database {
 
     func destroy(_ job: Int, reason: String?, now: Timestamp) throws -> JobChange? {
         guard
-            let revision = try Int64.fetchOne(
-                self.cachedStatement(
-                    sql: """
-                        UPDATE job SET state = 'DESTROYED', revision = revision + 1, finished_at = ?, reason = ?
-                        WHERE id = ? AND state <> 'DESTROYED' RETURNING revision
-                        """), arguments: [now.milliseconds, reason, job])
+            let row = try self.row(
+                """
+                UPDATE job SET state = 'DESTROYED', revision = revision + 1, finished_at = ?, reason = ?
+                WHERE id = ? AND state <> 'DESTROYED' RETURNING revision, machine_id
+                """, [now.milliseconds, reason, job])
         else { return nil }
         try self.releaseBoards(of: job)
         try self.record(.destroyed, of: job, note: reason, now: now)
-        return JobChange(job: job, revision: revision, state: .destroyed)
+        return JobChange(job: job, revision: row["revision"], state: .destroyed, machine: row["machine_id"])
     }
 }

@@ -60,7 +60,7 @@ extension Transceiver {
         var done = 1
         progress?(done)
         // A chip copies word by word from its neighbour: seconds for a large image.
-        let policy = self.configuration.policy(timeout: .seconds(6), lastResort: .badChecksum)
+        let policy = self.configuration.policy(timeout: .seconds(6))
         for level in plan.levels {
             var requests: [(request: CopyAndRunApplication, core: CoreID)] = []
             for step in level {

@@ -20,7 +20,7 @@ extension Transceiver {
         application: UInt8, in state: CoreState, boards: [ChipID]? = nil
     ) async throws(TransceiverError) -> Int {
         let boards = boards ?? self.machine?.ethernetChips.map(\.id) ?? self.connectedChips
-        let policy = self.configuration.policy(timeout: .seconds(2), lastResort: .p2pNoReply)
+        let policy = self.configuration.policy(timeout: .seconds(2))
         let calls = boards.map {
             SCPCall(CountCores(application: application, state: state), to: .monitor(of: $0))
         }

@@ -36,11 +36,6 @@ extension CoreHandle {
         }
         return number
     }
-
-    /// Tells a running simulation to store its provenance and end. It does not answer.
-    public func updateProvenanceAndExit() async {
-        await self.transceiver.sendOneWay(SDPMessage(.updateProvenanceAndExit, to: self.core))
-    }
 }
 
 extension ChipHandle {
@@ -121,21 +116,5 @@ extension Transceiver {
     /// Turns the messages that keep the boards' clocks together on or off.
     public func setSynchronisation(_ enabled: Bool) async throws(TransceiverError) {
         _ = try await self.send(SetSynchronisation(enabled: enabled), to: .monitor(of: .root))
-    }
-
-    /// Sends an SDP message that is not answered, by the most direct link.
-    public func sendOneWay(_ message: SDPMessage) async {
-        let connection = self.connection(to: message.header.destinationChip)
-        var datagram = ByteBufferAllocator().buffer(
-            capacity: SDPHeader.udpPadding + SDPHeader.size + message.data.readableBytes)
-        message.writeDatagram(into: &datagram)
-        let bytes = datagram
-        await withCheckedContinuation { continuation in
-            connection.eventLoop.execute {
-                connection.link.write(bytes)
-                connection.link.flush()
-                continuation.resume()
-            }
-        }
     }
 }

@@ -16,10 +16,15 @@ extension CoreHandle {
     /// - Parameters:
     ///   - address: a byte address. Registers must be read as words: a multiple of 4, and a length of 4.
     ///   - count: in bytes.
-    ///   - progress: told now and then how many bytes are read; on the connection's event loop, so be quick.
+    ///   - route: nil: the configuration's.
+    ///   - progress: told now and then how many bytes are read; on the connection's event loop, so be quick. See
+    ///     ``TransferProgress`` too.
     public func read(
-        at address: UInt32, count: Int, progress: (@Sendable (_ done: Int) -> Void)? = nil
+        at address: UInt32, count: Int, via route: MemoryRoute? = nil, progress: (@Sendable (_ done: Int) -> Void)? = nil
     ) async throws(TransceiverError) -> ByteBuffer {
+        if let service = try self.transceiver.memoryService(for: count, of: self.core, via: route) {
+            return try await service.readAll(at: address, count: count, of: self.core, progress)
+        }
         let connection = self.transceiver.connection(to: self.core.chip)
         return try await self.transceiver.wrapping { () async throws(SCPError) in
             try await connection.read(address: address, count: count, from: self.core, progress: progress)
@@ -28,8 +33,12 @@ extension CoreHandle {
 
     /// Writes memory as this core sees it: all readable bytes of `bytes`, from `address` on.
     public func write(
-        _ bytes: ByteBuffer, at address: UInt32, progress: (@Sendable (_ done: Int) -> Void)? = nil
+        _ bytes: ByteBuffer, at address: UInt32, via route: MemoryRoute? = nil,
+        progress: (@Sendable (_ done: Int) -> Void)? = nil
     ) async throws(TransceiverError) {
+        if let service = try self.transceiver.memoryService(for: bytes.readableBytes, of: self.core, via: route) {
+            return try await service.writeAll(bytes, at: address, to: self.core, progress)
+        }
         let connection = self.transceiver.connection(to: self.core.chip)
         try await self.transceiver.wrapping { () async throws(SCPError) in
             try await connection.write(bytes, address: address, to: self.core, progress: progress)
@@ -38,18 +47,19 @@ extension CoreHandle {
 }
 
 extension ChipHandle {
-    /// Reads the chip's memory: SDRAM, system RAM, registers. See ``CoreHandle/read(at:count:progress:)``.
+    /// Reads the chip's memory: SDRAM, system RAM, registers. See ``CoreHandle/read(at:count:via:progress:)``.
     public func read(
-        at address: UInt32, count: Int, progress: (@Sendable (_ done: Int) -> Void)? = nil
+        at address: UInt32, count: Int, via route: MemoryRoute? = nil, progress: (@Sendable (_ done: Int) -> Void)? = nil
     ) async throws(TransceiverError) -> ByteBuffer {
-        try await self.monitor.read(at: address, count: count, progress: progress)
+        try await self.monitor.read(at: address, count: count, via: route, progress: progress)
     }
 
     /// Writes the chip's memory.
     public func write(
-        _ bytes: ByteBuffer, at address: UInt32, progress: (@Sendable (_ done: Int) -> Void)? = nil
+        _ bytes: ByteBuffer, at address: UInt32, via route: MemoryRoute? = nil,
+        progress: (@Sendable (_ done: Int) -> Void)? = nil
     ) async throws(TransceiverError) {
-        try await self.monitor.write(bytes, at: address, progress: progress)
+        try await self.monitor.write(bytes, at: address, via: route, progress: progress)
     }
 
     /// Writes memory piece by piece as `pieces` come, holding no more than one of them. Returns how many bytes that was,
@@ -186,25 +196,19 @@ extension Transceiver {
         let limit = 4 * max(1, self.withState { $0.boards.count })
         var results = [Value?](repeating: nil, count: count)
         var failure: TransceiverError?
-        await withTaskGroup(of: (Int, Result<Value, TransceiverError>).self) { tasks in
+        await withTaskGroup(of: Finished<Value>.self) { tasks in
             var next = 0
             func add() {
                 guard next < count else { return }
                 let index = next
                 next += 1
-                tasks.addTask {
-                    do throws(TransceiverError) {
-                        return (index, .success(try await body(index)))
-                    } catch {
-                        return (index, .failure(error))
-                    }
-                }
+                tasks.addTask { await Finished(index, body) }
             }
             for _ in 0..<limit { add() }
-            for await (index, result) in tasks {
-                switch result {
+            for await finished in tasks {
+                switch finished.result {
                 case .success(let value):
-                    results[index] = value
+                    results[finished.index] = value
                     if failure == nil { add() }
                 case .failure(let error):
                     // Those that are cancelled for it fail too, later.
@@ -236,5 +240,20 @@ extension Transceiver {
     func read<Value>(_ field: SV.Field<Value>, of chip: ChipID) async throws(TransceiverError) -> Value {
         let bytes = try await self.readBytes(field.address, field.size, of: .monitor(of: chip))
         return bytes.getInteger(at: bytes.readerIndex, endianness: .little) ?? 0
+    }
+}
+
+/// One of many operations that run side by side, done. A struct for the reason given at `BoardAnswers`.
+private struct Finished<Value: Sendable>: Sendable {
+    let index: Int
+    let result: Result<Value, TransceiverError>
+
+    init(_ index: Int, _ body: @Sendable (Int) async throws(TransceiverError) -> Value) async {
+        self.index = index
+        do {
+            self.result = .success(try await body(index))
+        } catch {
+            self.result = .failure(error)
+        }
     }
 }

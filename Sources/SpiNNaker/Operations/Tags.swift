@@ -55,6 +55,46 @@ extension Transceiver {
         }
     }
 
+    /// Sends what leaves a board by a tag to a listener of this process, wherever the board sees it: the board takes the
+    /// address and the port from where the request comes, which is the listener's own socket. So it works through NAT too.
+    ///
+    /// The board must be reached by UDP, not through a proxy.
+    ///
+    /// - Throws: ``TransceiverError/Code/noConnection`` when the board's address is not known or it does not answer.
+    public func pointIPTag(
+        _ tag: UInt8, of board: ChipID, at listener: UDPListener, strip: Bool = true
+    ) async throws(TransceiverError) {
+        let address = self.withState { state in state.boards.first { $0.chip == board }?.address }
+        guard let address = address ?? self.machine?[board]?.address else {
+            throw TransceiverError(.noConnection, "the address of the board at \(board) is not known", chip: board)
+        }
+        var datagram = ByteBufferAllocator().buffer(capacity: SCP.maximumRequestDatagram)
+        var packet = SCPPacket.reprogramTag(tag, of: board, strip: strip)
+        packet.sequence = listener.takeSequence()
+        packet.writeDatagram(into: &datagram)
+        let sequence = packet.sequence
+        let answer: ByteBuffer?
+        do {
+            answer = try await listener.exchange(datagram, with: address, port: SCP.port) { bytes in
+                // An event may have the length of a reply, and even its first bytes: the number tells them apart.
+                guard (14...18).contains(bytes.readableBytes), let reply = try? SCPReply(datagram: bytes) else {
+                    return false
+                }
+                return !reply.header.flags.contains(.replyWanted) && reply.sequence == sequence
+                    && (reply.result.rawValue & 0xFFF0) == SCPResult.ok.rawValue
+            }
+        } catch {
+            throw TransceiverError(.noConnection, "board \(address): \(error)", chip: board)
+        }
+        guard let answer, let reply = try? SCPReply(datagram: answer) else {
+            throw TransceiverError(.noConnection, "board \(address) does not answer the listener", chip: board)
+        }
+        // An OK without the tag in it is a refusal too.
+        guard reply.result == .ok, (try? reply.decode(for: SetIPTag.self)) != nil else {
+            throw TransceiverError(.invalidArgument, "board \(address) refuses tag \(tag): \(reply.result)", chip: board)
+        }
+    }
+
     /// Clears a tag, of one board or of every connected one.
     public func clearIPTag(_ tag: UInt8, board: ChipID? = nil) async throws(TransceiverError) {
         try await self.onBoards(board) { board throws(TransceiverError) in

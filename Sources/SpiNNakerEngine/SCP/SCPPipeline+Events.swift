@@ -9,19 +9,23 @@ import SpiNNakerWire
 
 extension SCPPipeline {
     /// Takes a request and returns its datagram, to be sent now; nil, and nothing taken, without ``hasRoom``.
+    ///
+    /// - Parameter port: 0 is the kernel's; applications listen on others.
     @inlinable
     package mutating func start<Request: SCPRequest>(
-        _ request: Request, to core: CoreID, policy: SCPPolicy, token: Token, now: NIODeadline
+        _ request: Request, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: Token, now: NIODeadline
     ) -> ByteBuffer? {
         self.start(
-            command: Request.command, arguments: request.arguments, data: request.data, to: core, policy: policy,
-            token: token, now: now)
+            command: Request.command, arguments: request.arguments, data: request.data,
+            failureWithReply: Request.failureWithReply, to: core, port: port, policy: policy, token: token, now: now)
     }
 
+    /// - Parameter failureWithReply: a failure that counts as an answer: at once if it is for good, else when the retries
+    ///   are used up (CMD_COUNT's partial sum comes with RC_P2P_NOREPLY). See `SCPRequest`.
     @inlinable
     package mutating func start(
-        command: SCPCommand, arguments: SCPArguments, data: ByteBuffer, to core: CoreID, policy: SCPPolicy, token: Token,
-        now: NIODeadline
+        command: SCPCommand, arguments: SCPArguments, data: ByteBuffer, failureWithReply: SCPResult? = nil,
+        to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: Token, now: NIODeadline
     ) -> ByteBuffer? {
         guard self.hasRoom else { return nil }
         let sequence = self.takeSequence(now)
@@ -29,11 +33,12 @@ extension SCPPipeline {
         var datagram = self.spare.popLast() ?? ByteBufferAllocator().buffer(capacity: SCP.maximumRequestDatagram)
         datagram.clear()
         SCPPacket(
-            header: SDPHeader(destination: SDPAddress(port: 0, cpu: core.p), destinationChip: core.chip),
+            header: SDPHeader(destination: SDPAddress(port: port, cpu: core.p), destinationChip: core.chip),
             command: command, sequence: sequence, arguments: arguments, data: data
         ).writeDatagram(into: &datagram)
 
-        let early = policy.resendsEarly && command.isRepeatable
+        // Another port than the kernel's gives the number another meaning.
+        let early = policy.resendsEarly && command.isRepeatable && port == 0
         let interval =
             early
             ? self.roundTrip.interval(floor: self.configuration.minimumResendInterval, ceiling: policy.timeout)
@@ -47,7 +52,7 @@ extension SCPPipeline {
             slot.timeouts = 0
             slot.retriesLeft = Int32(clamping: max(0, policy.retries))
             slot.lastResult = nil
-            slot.lastResort = policy.lastResort
+            slot.failureWithReply = failureWithReply
             slot.interval = interval
             slot.timeout = policy.timeout
             slot.retryDelay = policy.retryDelay
@@ -69,7 +74,7 @@ extension SCPPipeline {
         let state = self.slots[index].state
         guard state != .free, self.slots[index].sequence == reply.sequence else { return self.drop(.unknownSequence) }
 
-        if reply.result.isRetryable, reply.result != self.slots[index].lastResort || self.slots[index].retriesLeft > 0 {
+        if reply.result.isRetryable, reply.result != self.slots[index].failureWithReply || self.slots[index].retriesLeft > 0 {
             guard state == .sent else { return self.drop(.alreadyWaiting) }
             self.slots[index].lastResult = reply.result
             guard self.slots[index].retriesLeft > 0 else {
@@ -87,7 +92,7 @@ extension SCPPipeline {
         }
 
         let attempts = self.slots[index].attempts
-        if reply.result == .ok || reply.result == self.slots[index].lastResort {
+        if reply.result == .ok || reply.result == self.slots[index].failureWithReply {
             let order = self.slots[index].order
             let chip = self.slots[index].chip
             // Of a request sent twice one can not tell which transmission was answered.

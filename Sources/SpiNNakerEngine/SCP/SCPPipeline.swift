@@ -63,7 +63,7 @@ package struct SCPPipeline<Token>: ~Copyable {
         @usableFromInline var timeouts: Int32 = 0
         @usableFromInline var retriesLeft: Int32 = 0
         @usableFromInline var lastResult: SCPResult?
-        @usableFromInline var lastResort: SCPResult?
+        @usableFromInline var failureWithReply: SCPResult?
         /// Which transmission of the connection the last one was.
         @usableFromInline var order: UInt64 = 0
         @usableFromInline var sentAt: NIODeadline = .uptimeNanoseconds(0)

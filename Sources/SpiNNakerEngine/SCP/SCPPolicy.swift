@@ -13,21 +13,17 @@ package struct SCPPolicy: Hashable, Sendable {
     package var retries: Int
     /// The pause before the next try when the far side says "not now" (``SCPResult/isRetryable``).
     package var retryDelay: TimeAmount
-    /// A retryable code that, once the retries are used up, counts as an answer: CMD_COUNT's partial sum comes with
-    /// RC_P2P_NOREPLY.
-    package var lastResort: SCPResult?
     /// Whether a repeatable command (``SCPCommand/isRepeatable``) may be sent again as soon as it looks lost, long before
     /// ``timeout``. Such resends do not use up ``retries``.
     package var resendsEarly: Bool
 
     package init(
         timeout: TimeAmount = .seconds(1), retries: Int = 10, retryDelay: TimeAmount = .milliseconds(100),
-        lastResort: SCPResult? = nil, resendsEarly: Bool = true
+        resendsEarly: Bool = true
     ) {
         self.timeout = timeout
         self.retries = retries
         self.retryDelay = retryDelay
-        self.lastResort = lastResort
         self.resendsEarly = resendsEarly
     }
 

@@ -11,6 +11,7 @@ import SpiNNakerWire
 package typealias ProgressHandler = @Sendable (_ done: Int) -> Void
 
 /// A read or write of any length, by the piece.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 class MemoryOperation<Output: Sendable>: SCPOperationWithResult<Output>, @unchecked Sendable {
     final var pieces: MemoryPieces
     final let core: CoreID
@@ -63,6 +64,7 @@ class MemoryOperation<Output: Sendable>: SCPOperationWithResult<Output>, @unchec
     }
 }
 
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class ReadOperation: MemoryOperation<ByteBuffer>, @unchecked Sendable {
     /// The whole result; replies are put where they belong as they come.
     private var result: ByteBuffer
@@ -109,6 +111,7 @@ final class ReadOperation: MemoryOperation<ByteBuffer>, @unchecked Sendable {
     }
 }
 
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class WriteOperation: MemoryOperation<Void>, @unchecked Sendable {
     private let source: ByteBuffer
 

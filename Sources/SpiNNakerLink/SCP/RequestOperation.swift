@@ -8,15 +8,18 @@ import SpiNNakerMachine
 import SpiNNakerWire
 
 /// A single request.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPReply>, @unchecked Sendable {
     private let request: Request
     private let core: CoreID
+    private let port: UInt8
     private let policy: SCPPolicy
     private var isSent = false
 
-    init(_ request: Request, to core: CoreID, policy: SCPPolicy) {
+    init(_ request: Request, to core: CoreID, port: UInt8, policy: SCPPolicy) {
         self.request = request
         self.core = core
+        self.port = port
         self.policy = policy
     }
 
@@ -25,7 +28,8 @@ final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPRep
     override func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? {
         self.isSent = true
         return pipeline.start(
-            self.request, to: self.core, policy: self.policy, token: SCPToken(operation: self, index: 0), now: now)
+            self.request, to: self.core, port: self.port, policy: self.policy, token: SCPToken(operation: self, index: 0),
+            now: now)
     }
 
     override func completed(_ index: Int, _ reply: SCPReply, attempts: Int) { self.finish(.success(reply)) }
@@ -45,16 +49,19 @@ package struct SCPCall: Sendable {
     package var command: SCPCommand
     package var arguments: SCPArguments
     package var data: ByteBuffer
+    package var failureWithReply: SCPResult?
 
     package init<Request: SCPRequest>(_ request: Request, to core: CoreID) {
         self.core = core
         self.command = Request.command
         self.arguments = request.arguments
         self.data = request.data
+        self.failureWithReply = Request.failureWithReply
     }
 }
 
 /// Many requests; the failure of one does not keep the others from being sent.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>, @unchecked Sendable {
     private let calls: [SCPCall]
     private let policy: SCPPolicy
@@ -82,8 +89,8 @@ final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>
         self.next += 1
         let call = self.calls[index]
         return pipeline.start(
-            command: call.command, arguments: call.arguments, data: call.data, to: call.core, policy: self.policy,
-            token: SCPToken(operation: self, index: index), now: now)
+            command: call.command, arguments: call.arguments, data: call.data, failureWithReply: call.failureWithReply,
+            to: call.core, policy: self.policy, token: SCPToken(operation: self, index: index), now: now)
     }
 
     override func completed(_ index: Int, _ reply: SCPReply, attempts: Int) { self.settle(index, .success(reply)) }
@@ -109,17 +116,17 @@ final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>
 extension SCPConnection {
     /// Sends one request and returns its reply; of the pipeline's window it is one among all that are under way.
     package func send<Request: SCPRequest>(
-        _ request: Request, to core: CoreID, policy: SCPPolicy? = nil
+        _ request: Request, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy? = nil
     ) async throws(SCPError) -> Request.Response {
-        let reply = try await self.reply(to: request, from: core, policy: policy)
+        let reply = try await self.reply(to: request, from: core, port: port, policy: policy)
         return try self.decode(reply, of: Request.self, from: core)
     }
 
     /// The reply as it came: its SDP header says which chip answered.
     package func reply<Request: SCPRequest>(
-        to request: Request, from core: CoreID, policy: SCPPolicy? = nil
+        to request: Request, from core: CoreID, port: UInt8 = 0, policy: SCPPolicy? = nil
     ) async throws(SCPError) -> SCPReply {
-        try await self.run(RequestOperation(request, to: core, policy: policy ?? self.configuration.policy))
+        try await self.run(RequestOperation(request, to: core, port: port, policy: policy ?? self.configuration.policy))
     }
 
     /// Sends many requests of one type; throws the first failure, and what was not sent by then is not sent.

@@ -65,6 +65,12 @@ package final class SCPConnection: @unchecked Sendable {
         self.onLoop { self.link.close() }
     }
 
+    /// As ``close()``; when it returns, the link has been closed.
+    package func closeAndWait() async {
+        // It can only fail when the event loop is gone, and then so is the link.
+        try? await self.eventLoop.submit { self.link.close() }.get()
+    }
+
     /// What was sent, resent and dropped so far.
     package func statistics() async -> SCPStatistics {
         await withCheckedContinuation { continuation in

@@ -17,6 +17,7 @@ struct SCPToken {
 /// megabyte is never 4096 queued requests.
 ///
 /// Unchecked Sendable: it is made by the caller's task, and from its submission on lives on the connection's event loop.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 class SCPOperation: @unchecked Sendable {
     /// The link's description, for errors.
     final var link = ""
@@ -40,6 +41,7 @@ class SCPOperation: @unchecked Sendable {
 }
 
 /// An operation with one result.
+/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
 class SCPOperationWithResult<Output: Sendable>: SCPOperation, @unchecked Sendable {
     final var continuation: CheckedContinuation<Result<Output, SCPError>, Never>?
 

@@ -16,13 +16,13 @@ enum UDPSocket {
     /// The kernel's receive buffer: a full window of many boards. What the kernel does not grant is no error.
     static let receiveBufferSize = 1 << 20
 
-    static func bootstrap(on eventLoop: any EventLoop) -> DatagramBootstrap {
-        DatagramBootstrap(group: eventLoop)
-            .channelOption(.datagramVectorReadMessageCount, value: UDPSocket.datagramsPerRead)
-            .channelOption(
-                .recvAllocator,
-                value: FixedSizeRecvByteBufferAllocator(capacity: UDPSocket.datagramsPerRead * UDPSocket.bytesPerDatagram)
-            )
+    /// - Parameter maximumDatagram: nil: ``bytesPerDatagram``, and many are read at once. A longer one is read alone.
+    static func bootstrap(on eventLoop: any EventLoop, maximumDatagram: Int? = nil) -> DatagramBootstrap {
+        let count = maximumDatagram == nil ? UDPSocket.datagramsPerRead : 1
+        let size = maximumDatagram ?? UDPSocket.bytesPerDatagram
+        return DatagramBootstrap(group: eventLoop)
+            .channelOption(.datagramVectorReadMessageCount, value: count)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: count * size))
             .channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(UDPSocket.receiveBufferSize))
     }
 }

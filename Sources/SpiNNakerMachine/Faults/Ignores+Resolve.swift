@@ -32,6 +32,7 @@ extension Ignores {
     /// The faults of a machine that this list asks for, and notes on what of it does not apply.
     ///
     /// - Parameters:
+    ///   - shape: the machine that the ignores are of.
     ///   - boards: the Ethernet chip of each board by its address.
     ///   - virtualCore: the virtual number of a chip's physical core, from the chip's core map (`sv` + 0x94); nil when the
     ///     physical core is not in use.

@@ -99,6 +99,15 @@ public struct TriadGeometry: Hashable, Sendable {
         return self.board(at: ChipPosition(x: ethernet.x + step.x, y: ethernet.y + step.y)).board
     }
 
+    /// Which of the machine's edges lie between a board and the one behind one of its sides: the vertical ones, the horizontal ones.
+    public func edgesCrossed(from board: BoardCoordinates, over side: Link) -> (x: Bool, y: Bool) {
+        let ethernet = self.ethernetChip(of: board)
+        let step = TriadGeometry.chipStep(side)
+        return (
+            !(0..<self.widthInChips).contains(ethernet.x + step.x), !(0..<self.heightInChips).contains(ethernet.y + step.y)
+        )
+    }
+
     /// `chip` as seen from a job whose root board is `root`: relative to its Ethernet chip, wrapped to be positive.
     public func relative(_ chip: ChipPosition, to root: BoardCoordinates) -> ChipPosition {
         let origin = self.ethernetChip(of: root)

@@ -48,7 +48,11 @@ public struct BoardSerial: SCPResponse {
     }
 }
 
-/// The reply of ``GetCANStatus``: one byte per board slot of the frame, 0 where no board answers.
+/// The reply of ``GetCANStatus``.
+///
+/// | Offset | Type | Field |
+/// |---|---|---|
+/// | 0 | 24 × u8 | by slot of the frame: 0 where no board answers |
 public struct CANStatus: SCPResponse {
     public static let size = 24
 
@@ -62,8 +66,12 @@ public struct CANStatus: SCPResponse {
     public func write(into buffer: inout ByteBuffer) { buffer.putBytes(self.boards, count: CANStatus.size) }
 }
 
-/// The reply of ``GetBoardAddresses``: where the BMP lives, then where its board's Ethernet chip does. Each block is a
-/// ``SerialROMBlock`` of 32 bytes.
+/// The reply of ``GetBoardAddresses``: where the BMP lives, and where its board's Ethernet chip does.
+///
+/// | Offset | Type | Field |
+/// |---|---|---|
+/// | 0 | ``SerialROMBlock``, 32 bytes | the BMP's |
+/// | 32 | ``SerialROMBlock``, 32 bytes | the Ethernet chip's |
 public struct BoardAddresses: SCPResponse {
     public static let size = 64
 

@@ -24,7 +24,13 @@ extension SCPArguments {
     }
 }
 
-/// Any of the operations, for the side that is asked.
+/// CMD 53, any of the operations, for the side that is asked.
+///
+/// | arg3 | arg1 | arg2 | data | Reply | Request type |
+/// |---|---|---|---|---|---|
+/// | 0 | address | bytes, at most 256 | | the bytes | ``ReadSerialFlash`` |
+/// | 1 | address | bytes, at most 256 | the bytes | nothing | ``WriteSerialFlash`` |
+/// | 2 | address | bytes | | u32 CRC-32 (IEEE) | ``ChecksumSerialFlash`` |
 public struct SerialFlashCommand: SCPRequest {
     public typealias Response = BytesResponse
     public static var command: SCPCommand { .bmpSerialFlash }
@@ -44,7 +50,7 @@ public struct SerialFlashCommand: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(self.address, self.size, self.operation.rawValue) }
 }
 
-/// CMD 53, operation 0.
+/// CMD 53, arg3 0: arg1 address, arg2 bytes.
 public struct ReadSerialFlash: SCPRequest {
     public typealias Response = BytesResponse
     public static var command: SCPCommand { .bmpSerialFlash }
@@ -61,7 +67,7 @@ public struct ReadSerialFlash: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(self.address, self.size, FlashOperation.read.rawValue) }
 }
 
-/// CMD 53, operation 1.
+/// CMD 53, arg3 1: arg1 address, arg2 bytes, then the bytes.
 public struct WriteSerialFlash: SCPRequest {
     public typealias Response = EmptyResponse
     public static var command: SCPCommand { .bmpSerialFlash }
@@ -82,7 +88,7 @@ public struct WriteSerialFlash: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(self.address, self.size, FlashOperation.write.rawValue) }
 }
 
-/// CMD 53, operation 2: the CRC-32 (IEEE) of any length of flash. Replies the word.
+/// CMD 53, arg3 2, arg1 address, arg2 bytes: the CRC-32 (IEEE) of any length of flash. Replies the word.
 public struct ChecksumSerialFlash: SCPRequest {
     public typealias Response = WordResponse
     public static var command: SCPCommand { .bmpSerialFlash }
@@ -99,7 +105,7 @@ public struct ChecksumSerialFlash: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(self.address, self.size, FlashOperation.checksum.rawValue) }
 }
 
-/// CMD 54, operation 0. Only the BMP that rules the backplane has the EEPROM.
+/// CMD 54, arg3 0: arg1 address, arg2 bytes. Only the BMP that rules the backplane has the EEPROM.
 public struct ReadBackplaneEEPROM: SCPRequest {
     public typealias Response = BytesResponse
     public static var command: SCPCommand { .bmpEEPROM }
@@ -116,7 +122,7 @@ public struct ReadBackplaneEEPROM: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(self.address, self.size, FlashOperation.read.rawValue) }
 }
 
-/// CMD 54, operation 1.
+/// CMD 54, arg3 1: arg1 address, arg2 bytes, then the bytes.
 public struct WriteBackplaneEEPROM: SCPRequest {
     public typealias Response = EmptyResponse
     public static var command: SCPCommand { .bmpEEPROM }

@@ -6,6 +6,11 @@ import NIOCore
 
 /// An EIEIO data message: a header, and elements that stay in the buffer they came in.
 ///
+/// | Offset | Size | Field |
+/// |---|---|---|
+/// | 0 | 2...8 | ``EIEIODataHeader`` |
+/// | then | 2, 4 or 8 each | elements, as many as the header counts: key, and payload if the type has one, each of 2 or 4 bytes |
+///
 /// ```swift
 /// let message = try EIEIODataMessage(datagram: bytes)
 /// for event in try message.elements { … }

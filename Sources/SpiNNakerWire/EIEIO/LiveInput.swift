@@ -36,7 +36,7 @@ public enum LiveInput {
             capacity: SDPHeader.udpPadding + SDPHeader.size + EIEIODataHeader.maximumMessageSize)
         buffer.put(UInt16(0))
         LiveInput.header(to: core, port: port).write(into: &buffer)
-        return EIEIODataWriter(header, behind: buffer)
+        return EIEIODataWriter(header, takingOver: &buffer)
     }
 
     /// As many datagrams as the keys need, each as full as the toolchain fills it.

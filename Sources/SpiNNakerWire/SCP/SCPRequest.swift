@@ -34,15 +34,18 @@ public protocol SCPRequest: Hashable, Sendable {
     /// The other direction, for the side that is asked.
     init(arguments: SCPArguments, data: ByteBuffer) throws(WireError)
 
-    /// Whether a reply with this result holds a ``Response``. RC_OK does; for a few commands so does one kind of failure.
-    static func carriesReply(_ result: SCPResult) -> Bool
+    /// The failure whose reply holds a ``Response`` all the same; nil for most commands.
+    static var failureWithReply: SCPResult? { get }
 }
 
 extension SCPRequest {
     @inlinable
     public var data: ByteBuffer { ByteBuffer() }
     @inlinable
-    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok }
+    public static var failureWithReply: SCPResult? { nil }
+    /// Whether a reply with this result holds a ``Response``. RC_OK does; for a few commands so does one kind of failure.
+    @inlinable
+    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok || result == Self.failureWithReply }
 }
 
 /// The payload of a successful reply: what follows the sequence number.
@@ -62,7 +65,7 @@ public struct EmptyResponse: SCPResponse {
     public func write(into buffer: inout ByteBuffer) {}
 }
 
-/// The reply of a command that returns bytes (READ, LINK_READ, serial flash).
+/// The reply of a command that returns bytes (READ, LINK_READ, serial flash): as many u8 as were asked for.
 public struct BytesResponse: SCPResponse {
     /// A slice of the datagram: not copied.
     public var bytes: ByteBuffer
@@ -74,7 +77,7 @@ public struct BytesResponse: SCPResponse {
     public func write(into buffer: inout ByteBuffer) { buffer.writeImmutableBuffer(self.bytes) }
 }
 
-/// The reply of a command that returns one word.
+/// The reply of a command that returns one word: u32.
 public struct WordResponse: SCPResponse {
     public var word: UInt32
     @inlinable

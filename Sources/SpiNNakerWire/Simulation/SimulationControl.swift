@@ -79,7 +79,7 @@ extension SCPPacket {
     }
 }
 
-/// Code 6: end. No reply; the core goes to FINISHED.
+/// Code 6: end. No arguments. No reply; the core goes to FINISHED.
 public struct StopSimulation: SimulationRequest {
     public typealias Response = EmptyResponse
     public static var runningCommand: RunningCommand { .stop }
@@ -121,7 +121,7 @@ public struct SetRunTime: SimulationRequest {
     public var arguments: SCPArguments { SCPArguments(self.end, self.infinite, self.now) }
 }
 
-/// Code 8: store the provenance and end. No reply; the core goes to FINISHED.
+/// Code 8: store the provenance and end. No arguments. No reply; the core goes to FINISHED.
 public struct ExitSimulation: SimulationRequest {
     public typealias Response = EmptyResponse
     public static var runningCommand: RunningCommand { .updateProvenanceAndExit }
@@ -142,7 +142,7 @@ public struct ClearIOBUF: SimulationRequest {
     public var arguments: SCPArguments { SCPArguments(0, 0, self.reply) }
 }
 
-/// Code 10: pause now.
+/// Code 10: pause now. No arguments.
 public struct PauseSimulation: SimulationRequest {
     public typealias Response = EmptyResponse
     public static var runningCommand: RunningCommand { .pause }
@@ -151,7 +151,7 @@ public struct PauseSimulation: SimulationRequest {
     public var arguments: SCPArguments { SCPArguments() }
 }
 
-/// Code 11: which tick is it? Replies the word.
+/// Code 11: which tick is it? No arguments; replies u32, the tick.
 public struct GetSimulationTime: SimulationRequest {
     public typealias Response = WordResponse
     public static var runningCommand: RunningCommand { .currentTime }

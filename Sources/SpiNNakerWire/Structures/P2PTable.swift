@@ -59,6 +59,10 @@ public enum P2PTable {
 }
 
 /// The chips 0..<height of one column of a P2P table, as it is read from a chip.
+///
+/// | Offset | Type | Field |
+/// |---|---|---|
+/// | 4 · n | u32 | chips y = 8n...8n + 7, three bits each, the lowest y in the lowest: ``P2PRoute`` |
 public struct P2PColumn: Hashable, Sendable {
     /// By y.
     public var routes: [P2PRoute]

@@ -199,7 +199,7 @@ public struct V1Machine: Hashable, Sendable {
     /// In triads.
     public var height: Int
     public var deadBoards: [BoardCoordinates]
-    /// Ends of dead links, by the numbers of ``Link``. (The Java service numbers them by ``JavaDirection``.)
+    /// Ends of dead links, by the numbers of `Link`. (The Java service numbers them by `JavaDirection`.)
     public var deadLinks: [BoardLink]
 
     public init(

@@ -96,6 +96,11 @@ public final class VirtualMachine {
         }
     }
 
+    /// The address of a board's Ethernet chip.
+    public func address(ofBoard board: Int) -> IPv4Address {
+        self.fabric.topology.address(ofBoard: board, base: self.description.base)
+    }
+
     /// The number of the board at some coordinates; nil when the machine has none there.
     public func board(at coordinates: BoardCoordinates) -> Int? { self.fabric.topology.board(at: coordinates) }
 

@@ -9,6 +9,8 @@ import SpiNNakerWire
 /// A chip on which SC&MP runs. Its memory does not exist until somebody looks.
 package final class NativeChip {
     package let number: Int
+    /// The place in ``NativeMachine/chips``.
+    package internal(set) var index = 0
     package let board: Int
     /// The place on the board.
     package let local: ChipID

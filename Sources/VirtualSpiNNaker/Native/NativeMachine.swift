@@ -18,6 +18,8 @@ package final class NativeMachine {
     package private(set) var chips: [NativeChip] = []
     package private(set) var ethernetChips: [NativeChip] = []
     package var livingChips = 0
+    /// See ``NativeSystem/detours(in:)``; nil: not found yet.
+    var detours: [Int: [NativeChip]]?
     /// By x · height + y; -1: no chip there.
     private var grid: [Int32]
 
@@ -43,6 +45,7 @@ package final class NativeMachine {
         self.livingChips = chips.count
         self.ethernetChips = chips.filter(\.isEthernet)
         for (index, chip) in chips.enumerated() {
+            chip.index = index
             self.grid[Int(chip.address.x) * self.height + Int(chip.address.y)] = Int32(truncatingIfNeeded: index)
         }
     }

@@ -119,16 +119,12 @@ package final class NativeSystem: ChipSoftware {
         return links
     }
 
-    func tree(ofRootOf machine: NativeMachine) -> [RouteNode] {
-        machine.chips.map { RouteNode(chip: $0, parent: $0.parent) }
-    }
-
-    /// The ways of a board's chips to its Ethernet chip, by distance.
-    func tree(towards target: NativeChip) -> [RouteNode] {
+    /// The ways of a board's chips to its Ethernet chip: by chip number, the first link.
+    func parents(towards target: NativeChip) -> [Int: Link] {
         var hops: [Int: Int] = [target.number: 0]
         var queue = [target]
         var next = 0
-        var left = target.machine.chips.reduce(0) { $0 + ($1.board == target.board && $1.isAlive ? 1 : 0) }
+        var left = self.fabric.topology.chipsPerBoard
         while next < queue.count, left > 0 {
             let here = queue[next]
             next += 1
@@ -139,14 +135,37 @@ package final class NativeSystem: ChipSoftware {
                 queue.append(there)
             }
         }
-        return queue.prefix(next).map { chip in
+        var parents: [Int: Link] = [:]
+        for chip in queue.prefix(next) where chip !== target {
             let distance = hops[chip.number] ?? 0
-            return RouteNode(
-                chip: chip,
-                parent: Discovery.preference.first { link in
-                    guard let there = self.neighbour(of: chip, link), let other = hops[there.number] else { return false }
-                    return other == distance - 1
-                })
+            parents[chip.number] = Discovery.preference.first { link in
+                guard let there = self.neighbour(of: chip, link), let other = hops[there.number] else { return false }
+                return other == distance - 1
+            }
         }
+        return parents
+    }
+
+    /// By a chip's place in its machine: the Ethernet chips of *other* boards to which some of their own chips go by it. Found
+    /// once for each machine.
+    func detours(in machine: NativeMachine) -> [Int: [NativeChip]] {
+        if let known = machine.detours { return known }
+        var detours: [Int: [NativeChip]] = [:]
+        for ethernet in machine.ethernetChips where ethernet !== machine.root {
+            let parents = self.parents(towards: ethernet)
+            var seen: Set<Int> = []
+            let first = self.fabric.topology.ethernetChip(ofBoard: ethernet.board)
+            for number in first..<(first + self.fabric.topology.chipsPerBoard) {
+                guard var here = self.known[number], here.machine === machine else { continue }
+                while here !== ethernet, let link = parents[here.number], let next = self.neighbour(of: here, link) {
+                    if here.board != ethernet.board, seen.insert(here.index).inserted {
+                        detours[here.index, default: []].append(ethernet)
+                    }
+                    here = next
+                }
+            }
+        }
+        machine.detours = detours
+        return detours
     }
 }

@@ -29,32 +29,42 @@ package struct Routes: Sendable {
     init(of chip: NativeChip, in system: NativeSystem) {
         let machine = chip.machine
         var entries: [ChipID: Entry] = [:]
-        Routes.addReturns(towards: machine.root, through: chip, in: system, &entries)
-        if let ethernet = machine.chip(at: chip.nearestEthernet), ethernet !== machine.root {
-            Routes.addReturns(towards: ethernet, through: chip, in: system, &entries)
+        // To the root come all chips, by the parent links they have.
+        Routes.addReturns(through: chip, in: system, &entries) { $0.parent }
+        // To another Ethernet chip come those of its board; where links are missing, over chips of other boards too.
+        var ethernets = system.detours(in: machine)[chip.index] ?? []
+        if let own = machine.chip(at: chip.nearestEthernet) { ethernets.append(own) }
+        for ethernet in ethernets where ethernet !== machine.root {
+            let parents = system.parents(towards: ethernet)
+            var returns: [ChipID: Entry] = [:]
+            Routes.addReturns(through: chip, in: system, &returns) { parents[$0.number] }
+            for (address, entry) in returns where machine.chip(at: address)?.board == ethernet.board {
+                entries[address] = entry
+            }
         }
         Routes.addEthernetChips(from: chip, in: system, &entries)
         entries[chip.address] = Entry(address: chip.address, link: Routes.itself, hops: 0)
         self.entries = entries.values.sorted { $0.address < $1.address }
     }
 
-    /// The entries for chips whose way to `target` leads through `chip`. To the root come all chips, to another Ethernet chip
-    /// those of its board.
+    /// The entries for chips whose way leads through `chip`: those behind it in the tree of parent links.
     private static func addReturns(
-        towards target: NativeChip, through chip: NativeChip, in system: NativeSystem, _ entries: inout [ChipID: Entry]
+        through chip: NativeChip, in system: NativeSystem, _ entries: inout [ChipID: Entry],
+        parent: (NativeChip) -> Link?
     ) {
-        let isRoot = target === target.machine.root
-        let tree = isRoot ? system.tree(ofRootOf: target.machine) : system.tree(towards: target)
-        // Chips come by distance, so a chip's parent has been seen before it.
-        var via: [Int: UInt8] = [chip.number: Routes.itself]
-        for node in tree {
-            guard node.chip !== chip, let parent = node.parent,
-                let next = system.neighbour(of: node.chip, parent), let way = via[next.number]
-            else { continue }
-            let link = way == Routes.itself ? parent.opposite.rawValue : way
-            via[node.chip.number] = link
-            guard isRoot || node.chip.board == target.board else { continue }
-            entries[node.chip.address] = Entry(address: node.chip.address, link: link, hops: 1)
+        // A chip, and the link of ours that leads to it.
+        var open: [(node: NativeChip, link: UInt8)] = [(chip, Routes.itself)]
+        while let (node, way) = open.popLast() {
+            for link in Link.allCases {
+                guard let child = system.neighbour(of: node, link), child !== chip, parent(child) == link.opposite,
+                    system.neighbour(of: child, link.opposite) === node
+                else { continue }
+                let link = way == Routes.itself ? link.rawValue : way
+                // On a torus of two chips' width a child has two links to its parent, of which one is the way.
+                guard entries.updateValue(Entry(address: child.address, link: link, hops: 1), forKey: child.address) == nil
+                else { continue }
+                open.append((child, link))
+            }
         }
     }
 
@@ -62,40 +72,37 @@ package struct Routes: Sendable {
     private static func addEthernetChips(
         from chip: NativeChip, in system: NativeSystem, _ entries: inout [ChipID: Entry]
     ) {
-        var left = chip.machine.ethernetChips.count
-        var reached: [Int: (hops: Int, first: UInt8)] = [chip.number: (0, 0)]
+        let machine = chip.machine
+        var left = machine.ethernetChips.count
+        var hops = [Int32](repeating: -1, count: machine.chips.count)
+        var first = [UInt8](repeating: 0, count: machine.chips.count)
+        hops[chip.index] = 0
         var queue = [chip]
         var next = 0
-        // A chip's set of first links is complete when all chips nearer than it have been expanded: look at a level's chips
-        // as they are expanded, not as they are found.
+        // A chip's set of first links is complete when all chips nearer than it have been expanded: look at chips as they are
+        // expanded, not as they are found.
         while next < queue.count, left > 0 {
             let here = queue[next]
             next += 1
-            guard let known = reached[here.number] else { continue }
             if here.isEthernet {
                 left -= 1
-                if here !== chip, let link = Discovery.preference.first(where: { known.first >> $0.rawValue & 1 == 1 }) {
+                let links = first[here.index]
+                if here !== chip, let link = Discovery.preference.first(where: { links >> $0.rawValue & 1 == 1 }) {
                     entries[here.address] = Entry(
-                        address: here.address, link: link.rawValue, hops: UInt16(clamping: known.hops - 1))
+                        address: here.address, link: link.rawValue, hops: UInt16(clamping: hops[here.index] - 1))
                 }
             }
             for link in Link.allCases {
                 guard let there = system.neighbour(of: here, link) else { continue }
-                let first = here === chip ? 1 << link.rawValue : known.first
-                if let other = reached[there.number] {
-                    if other.hops == known.hops + 1 { reached[there.number] = (other.hops, other.first | first) }
-                } else {
-                    reached[there.number] = (known.hops + 1, first)
+                let mine = here === chip ? 1 << link.rawValue : first[here.index]
+                if hops[there.index] < 0 {
+                    hops[there.index] = hops[here.index] + 1
+                    first[there.index] = mine
                     queue.append(there)
+                } else if hops[there.index] == hops[here.index] + 1 {
+                    first[there.index] |= mine
                 }
             }
         }
     }
-}
-
-/// A chip in the tree of ways towards one Ethernet chip.
-struct RouteNode {
-    let chip: NativeChip
-    /// nil at the end of the way.
-    let parent: Link?
 }

@@ -132,6 +132,65 @@ import Testing
         #expect(!refused.err.contains("hunter2"))
     }
 
+    @Test func theLoginCheckGoesStepByStep() async throws {
+        let good = try await self.spalloc(["login-check", "--json"], service: FakeService())
+        #expect(good.err.contains("\nname: 127.0.0.1 is 127.0.0.1:"), "\(good.err)")
+        #expect(good.err.hasSuffix("\nconnection: ok, without TLS"), "\(good.err)")
+        let service = FakeService()
+        try await ScriptedPeer.run(tls: TestCertificates.serverContext(.good), { await service.answer($0) }) { peer in
+            try await TestCertificates.withFile(TestCertificates.authority) { file in
+                var environment = ["SPALLOC_USER": "alice", "SPALLOC_PASSWORD": "s3cret pass&word"]
+                environment["SPALLOC_URL"] = "https://localhost:\(peer.port)/spalloc"
+                let untrusted = await self.run(["login-check"], environment: environment)
+                #expect(untrusted.code == 1 && untrusted.err.contains("\nname: localhost is "))
+                #expect(untrusted.err.contains("not signed by a CA we trust"), "\(untrusted.err)")
+                #expect(!untrusted.err.contains("connection: ok") && peer.requests.isEmpty)
+                environment["SPALLOC_CA_FILE"] = file
+                let trusted = await self.run(["login-check"], environment: environment)
+                #expect(trusted.code == 0 && trusted.err.hasSuffix("\nconnection: ok, TLS v1.3, certificate trusted"))
+            }
+        }
+        let nowhere = await self.run(["login-check", "--url", "https://u:p@no-such-host.invalid/"])
+        #expect(nowhere.code == 1 && nowhere.err.contains("no-such-host.invalid is unknown"))
+    }
+
+    // MARK: - Holding
+
+    @Test func holdingKeepsAliveUntilTheJobIsLost() async throws {
+        let service = FakeService { $0.jobState = "READY" }
+        let ending = FakeService(special: { request in
+            let answer = await service.answer(request)
+            if request.method == .PUT { service.setJob("DESTROYED", reason: "expired") }
+            return answer
+        })
+        let lost = try await self.spalloc(["hold", "42"], service: ending)
+        #expect(lost.code == 1)
+        #expect(lost.err == "job 42 is READY; kept alive until Ctrl-C\nspalloc: job 42: the job is over: expired")
+        #expect(service.now.keepalives == 1 && service.now.destroyReasons == [])
+    }
+
+    @Test func holdingEndsWithASignalAndLeavesTheJob() async throws {
+        let service = FakeService({ $0.jobState = "READY" })
+        try await ScriptedPeer.run({ await service.answer($0) }) { peer in
+            let environment = [
+                "SPALLOC_URL": "http://127.0.0.1:\(peer.port)/spalloc", "SPALLOC_USER": "alice",
+                "SPALLOC_PASSWORD": "s3cret pass&word",
+            ]
+            let task = Task { await self.run(["hold", "42"], environment: environment) }
+            try await eventually { service.now.keepalives == 1 }
+            task.cancel()
+            let outcome = await task.value
+            #expect(outcome.code != 0)
+            // It is someone else's: only watched over.
+            #expect(service.now.destroyReasons == [])
+        }
+    }
+
+    @Test func holdingWhatIsNotThereIsAnError() async throws {
+        let none = try await self.spalloc(["hold", "7"], service: FakeService())
+        #expect(none.code == 1 && none.err.hasPrefix("spalloc: job 7:"))
+    }
+
     // MARK: - Usage
 
     @Test(arguments: [

@@ -6,7 +6,7 @@ import Testing
 
 /// Waits for a condition that other tasks bring about, with a deadline.
 func eventually(
-    within limit: Duration = .seconds(5), sourceLocation: SourceLocation = #_sourceLocation,
+    within limit: Duration = .seconds(30), sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit

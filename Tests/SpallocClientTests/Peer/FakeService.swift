@@ -61,7 +61,7 @@ final class FakeService: Sendable {
     /// Runs `body` with a logged-in client of this service.
     func run<Result>(
         credentials: SpallocCredentials = .password(user: "alice", "s3cret pass&word"),
-        configuration: SpallocClientConfiguration = FakeService.quick,
+        configuration: SpallocClientConfiguration = FakeService.patient,
         _ body: (SpallocClient, ScriptedPeer) async throws -> Result
     ) async throws -> Result {
         try await ScriptedPeer.run({ await self.answer($0) }) { peer in
@@ -74,12 +74,13 @@ final class FakeService: Sendable {
         }
     }
 
-    /// Deadlines that a test can wait for.
-    static var quick: SpallocClientConfiguration {
+    /// Deadlines that pass only when something hangs, however busy the machine is; repetitions that come at once. A test of
+    /// a deadline sets its own.
+    static var patient: SpallocClientConfiguration {
         var configuration = SpallocClientConfiguration()
-        configuration.requestTimeout = .seconds(2)
-        configuration.createTimeout = .seconds(2)
-        configuration.longPollTimeout = .seconds(4)
+        configuration.requestTimeout = .seconds(30)
+        configuration.createTimeout = .seconds(30)
+        configuration.longPollTimeout = .seconds(120)
         configuration.retries = .init(first: .milliseconds(5), longest: .milliseconds(20), attempts: 4)
         return configuration
     }

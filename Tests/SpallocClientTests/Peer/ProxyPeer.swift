@@ -19,18 +19,35 @@ final class ProxyPeer: Sendable {
         var refusedPort: UInt32?
         /// Nothing is answered.
         var isMute = false
+        /// So many datagrams come right behind the answer to each OPEN, in the same write.
+        var greetings = 0
+        /// The first OPEN is answered after the second, with frames of no meaning between.
+        var answersOpensInPairsBackwards = false
+        /// What is open, by channel.
+        var channels: [UInt32: ProxyEndpoint] = [:]
         var connections = 0
-        var kill: (@Sendable () -> Void)?
+        var channel: (any Channel)?
     }
 
     let state = NIOLockedValueBox(State())
     var requests: [ProxyRequest] { self.state.withLockedValue { $0.requests } }
 
     /// Ends the present websocket as a broken network does.
-    func cut() { self.state.withLockedValue { $0.kill }?() }
+    func cut() { self.state.withLockedValue { $0.channel }?.close(promise: nil) }
+
+    /// The same in the middle of a frame: a head that promises 256 bytes, and 3 of them.
+    func cutInAFrame() {
+        guard let channel = self.state.withLockedValue({ $0.channel }) else { return }
+        channel.writeAndFlush(ByteBuffer(bytes: [0x82, 126, 1, 0, 2, 0, 0])).whenComplete { _ in channel.close(promise: nil) }
+    }
+
+    /// Nothing is read any more, pings included, as if a cable were pulled.
+    func freeze() {
+        _ = self.state.withLockedValue { $0.channel }?.setOption(.autoRead, value: false)
+    }
 
     func makeUser(_ channel: any Channel) -> any WebSocketUser {
-        self.state.withLockedValue { $0.kill = { channel.close(promise: nil) } }
+        self.state.withLockedValue { $0.channel = channel }
         return User(peer: self)
     }
 
@@ -38,6 +55,7 @@ final class ProxyPeer: Sendable {
         let peer: ProxyPeer
         var socket: WebSocketHandler?
         var channels: UInt32
+        var held: (correlation: UInt32, channel: UInt32)?
 
         init(peer: ProxyPeer) {
             self.peer = peer
@@ -65,7 +83,18 @@ final class ProxyPeer: Sendable {
                     return self.reply(.error(correlation: correlation, message: "no such board"))
                 }
                 self.channels += 1
-                self.reply(.opened(correlation: correlation, channel: self.channels))
+                let channel = self.channels
+                self.peer.state.withLockedValue { $0.channels[channel] = endpoint }
+                if state.answersOpensInPairsBackwards, self.held == nil {
+                    self.held = (correlation, channel)
+                    return
+                }
+                self.reply(.opened(correlation: correlation, channel: channel))
+                self.greet(channel, state.greetings)
+                if let held {
+                    self.talkNonsense()
+                    self.reply(.opened(correlation: held.correlation, channel: held.channel))
+                }
             case .close(let correlation, let channel):
                 self.reply(.closed(correlation: correlation, channel: channel))
             case .openUnconnected(let correlation):
@@ -74,6 +103,7 @@ final class ProxyPeer: Sendable {
                     .openedUnconnected(
                         correlation: correlation, channel: self.channels, address: IPv4Address(10, 0, 0, 254),
                         port: 50_000 + self.channels))
+                self.greet(self.channels, state.greetings)
             case .message(let channel, let datagram):
                 self.reply(.message(channel: channel, datagram))
             case .messageTo(let channel, _, let datagram):
@@ -91,6 +121,20 @@ final class ProxyPeer: Sendable {
             var answer = ByteBuffer()
             SCPReply(header: header, result: state.tagResult, sequence: packet.sequence).writeDatagram(into: &answer)
             self.reply(.message(channel: channel, answer))
+        }
+
+        private func greet(_ channel: UInt32, _ count: Int) {
+            for number in 0..<count {
+                self.reply(.message(channel: channel, ByteBuffer(integer: UInt8(truncatingIfNeeded: number))))
+            }
+        }
+
+        /// An operation that there is not, an answer to nobody, a frame too short, a datagram for a channel that is not open.
+        private func talkNonsense() {
+            self.socket?.putMessage(ByteBuffer(bytes: [77, 0, 0, 0, 1, 0, 0, 0]))
+            self.reply(.opened(correlation: 9999, channel: 9999))
+            self.socket?.putMessage(ByteBuffer(bytes: [2, 0]))
+            self.reply(.message(channel: 9999, ByteBuffer(bytes: [1])))
         }
 
         private func reply(_ reply: ProxyReply) {

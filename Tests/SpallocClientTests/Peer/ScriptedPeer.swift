@@ -6,6 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 import SpiNNakerEngine
 import SpiNNakerLink
 
@@ -64,14 +65,16 @@ final class ScriptedPeer: Sendable {
         self.record = record
     }
 
+    /// - Parameter tls: nil: plain HTTP.
     static func run<Result>(
-        _ script: @escaping Script, _ body: (ScriptedPeer) async throws -> Result
+        tls: NIOSSLContext? = nil, _ script: @escaping Script, _ body: (ScriptedPeer) async throws -> Result
     ) async throws -> Result {
         let record = NIOLockedValueBox<[PeerRequest]>([])
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(PeerHandler(script: script, record: record))
                 }

@@ -290,7 +290,8 @@ import Testing
                 let stream = try await Inbox.listen(link)
                 #expect(server.registry.sessionCount(job: 7) == 1)
                 server.registry.closeAll(job: 8)
-                server.registry.closeAll(job: 7)
+                try await server.registry.closeAllAndWait(job: 7)
+                #expect(server.registry.totals.counters.channelsOpen == 0)
                 var last = ""
                 for await event in stream { last = event.map { String(buffer: $0) } ?? "closed" }
                 #expect(last.contains("4410") && last.contains("the job is over"))
@@ -320,10 +321,10 @@ import Testing
                 let link = try await proxy.open(chip: ChipID(0, 0), port: 17893)
                 let stream = try await Inbox.listen(link)
                 // A board that nobody talks to may go.
-                server.registry.updateBoards(job: 7, [ChipID(0, 0): Address(127, 0, 0, 1)])
+                try await server.registry.updateBoards(job: 7, [ChipID(0, 0): Address(127, 0, 0, 1)])
                 await #expect(throws: ProxyError.self) { try await proxy.open(chip: ChipID(8, 4), port: 17893) }
                 _ = try await proxy.open(chip: ChipID(0, 0), port: 54321)
-                server.registry.updateBoards(job: 7, [:])
+                try await server.registry.updateBoards(job: 7, [:])
                 var last = ""
                 for await event in stream { last = event.map { String(buffer: $0) } ?? "closed" }
                 #expect(last.contains("4410"))

@@ -23,8 +23,8 @@ import Testing
     private func replay(_ trace: PipelineTrace) throws {
         let bench = PipelineBench(
             SCPPipelineConfiguration(window: trace.window, firstSequence: trace.firstSequence),
-            policy: SCPPolicy(
-                retries: trace.retries, lastResort: trace.lastResort.map(SCPResult.init(rawValue:)), resendsEarly: false))
+            policy: SCPPolicy(retries: trace.retries, resendsEarly: false))
+        bench.failureWithReply = trace.failureWithReply.map(SCPResult.init(rawValue:))
         let expected = trace.events.compactMap { if case .send(let datagram) = $0 { datagram } else { nil } }
         // The requests: what the trace sends, each once.
         var known: Set<UInt16> = []

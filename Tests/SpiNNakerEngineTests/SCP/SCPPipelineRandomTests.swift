@@ -18,10 +18,11 @@ import Testing
             let policy = SCPPolicy(
                 timeout: .milliseconds(Int64.random(in: 1...1000, using: &random)),
                 retries: Int.random(in: 0...3, using: &random), retryDelay: .milliseconds(100),
-                lastResort: Bool.random(using: &random) ? .p2pNoReply : nil, resendsEarly: Bool.random(using: &random))
+                resendsEarly: Bool.random(using: &random))
             let bench = PipelineBench(
                 SCPPipelineConfiguration(window: window, firstSequence: UInt16.random(in: 0...UInt16.max, using: &random)),
                 policy: policy)
+            bench.failureWithReply = Bool.random(using: &random) ? .p2pNoReply : nil
             var ins = 0
             var outs: [Int: Int] = [:]
             var history: [SCPPacket] = []

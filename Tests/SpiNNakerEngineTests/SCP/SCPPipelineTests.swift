@@ -149,14 +149,28 @@ import Testing
         #expect(bench.sent.count == 3)
     }
 
-    @Test func theLastResortIsAnAnswer() throws {
-        let bench = PipelineBench(policy: SCPPolicy(retries: 1, lastResort: .p2pNoReply, resendsEarly: false))
-        bench.start(0)
+    @Test func aFailureWithAReplyIsAnAnswer() throws {
+        let bench = PipelineBench(policy: SCPPolicy(retries: 1, resendsEarly: false))
+        bench.start(CountCores(application: 17, state: .running), token: 0)
         bench.answer(try bench.take(), .p2pNoReply, payload: [1, 0, 0, 0])
         bench.advance(.milliseconds(100))
         bench.poll()
         bench.answer(try bench.take(), .p2pNoReply, payload: [2, 0, 0, 0])
         #expect(bench.outcomes == [.complete(0, payload: [2, 0, 0, 0], attempts: 2)])
+
+        // One that is for good is an answer at once; to a command that does not have it, it is a refusal.
+        let copy = try CopyAndRunApplication(
+            from: .west, size: 4, checksum: 0,
+            start: ApplicationStart(application: 17, cores: CoreMask(rawValue: 2), wait: false))
+        bench.start(copy, token: 1)
+        bench.answer(try bench.take(), .badChecksum, payload: [9, 0, 0, 0])
+        bench.start(2)
+        bench.answer(try bench.take(), .badChecksum)
+        #expect(
+            bench.outcomes.dropFirst() == [
+                .complete(1, payload: [9, 0, 0, 0], attempts: 1),
+                .fail(2, SCPFailure(cause: .rejected(.badChecksum), attempts: 1, timeouts: 0)),
+            ])
     }
 
     @Test func aTimeoutAfterNotNowSaysWhatWasHeard() throws {

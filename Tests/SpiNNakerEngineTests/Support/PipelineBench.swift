@@ -18,6 +18,8 @@ final class PipelineBench {
     var pipeline: SCPPipeline<Int>
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     var policy: SCPPolicy
+    /// Instead of what the request's type says.
+    var failureWithReply: SCPResult?
     /// What was sent and not yet looked at, oldest first.
     var wire: [SCPPacket] = []
     /// Every datagram, in the order sent.
@@ -44,7 +46,9 @@ final class PipelineBench {
     ) -> Bool {
         guard
             let datagram = self.pipeline.start(
-                request, to: core, policy: policy ?? self.policy, token: token, now: self.now)
+                command: Request.command, arguments: request.arguments, data: request.data,
+                failureWithReply: self.failureWithReply ?? Request.failureWithReply, to: core,
+                policy: policy ?? self.policy, token: token, now: self.now)
         else { return false }
         self.record(datagram)
         return true

@@ -16,7 +16,7 @@ struct PipelineTrace {
     var id: String
     var window: Int
     var retries: Int
-    var lastResort: UInt16?
+    var failureWithReply: UInt16?
     var firstSequence: UInt16
     var events: [Event]
     /// Numbers of the requests that completed, in that order; nil when the vector does not say.
@@ -42,7 +42,7 @@ struct PipelineTrace {
         self.id = id
         self.window = args["n_channels"] as? Int ?? 8
         self.retries = args["n_retries"] as? Int ?? 10
-        self.lastResort = (args["non_fail"] as? [Int])?.first.map { UInt16(clamping: $0) }
+        self.failureWithReply = (args["non_fail"] as? [Int])?.first.map { UInt16(clamping: $0) }
         self.firstSequence = UInt16(clamping: args["first_sequence"] as? Int ?? 0)
         self.events = trace.compactMap { event in
             switch event["op"] as? String {

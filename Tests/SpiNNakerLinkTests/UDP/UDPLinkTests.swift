@@ -105,11 +105,46 @@ import Testing
         }
     }
 
+    @Test func anExchangeFindsItsAnswerAmongTheRest() async throws {
+        let asked = NIOLockedValueBox(0)
+        try await UDPResponder.with(answer: { packet in
+            let count = asked.withLockedValue {
+                $0 += 1
+                return $0
+            }
+            // The first is lost; the second is answered, behind something else.
+            return count == 1 ? [] : [ByteBuffer(string: "noise"), reply(to: packet)]
+        }) { port in
+            try await UDPListener.with(address: .loopback, on: self.loop) { listener in
+                var request = ByteBuffer()
+                SCPPacket(GetVersion(), to: CoreID(0, 0, 0), sequence: 7).writeDatagram(into: &request)
+                let answer = try await listener.exchange(
+                    request, with: .loopback, port: port, timeout: .milliseconds(20)
+                ) { (try? SCPReply(datagram: $0))?.sequence == 7 }
+                #expect(answer != nil)
+                for await datagram in listener.datagrams {
+                    #expect(String(buffer: datagram.data) == "noise")
+                    break
+                }
+                let nothing = try await listener.exchange(
+                    request, with: .loopback, port: port, tries: 2, timeout: .milliseconds(5)
+                ) { _ in false }
+                #expect(nothing == nil)
+            }
+        }
+    }
+
+    @Test func namesAreResolved() async throws {
+        #expect(try await UDPLink.resolve("127.3.2.1") == IPv4Address(127, 3, 2, 1))
+        #expect(try await UDPLink.resolve("localhost").isLoopback)
+        await #expect(throws: (any Error).self) { try await UDPLink.resolve("no.such.host.invalid") }
+    }
+
     @Test func aListenerThatNobodyReadsDropsAndCounts() async throws {
         let listener = try await UDPListener.bind(to: .loopback, bufferSize: 2, on: self.loop)
         let sender = try await UDPListener.bind(to: .loopback, on: self.loop)
         for number in 0..<10 { try await sender.send(ByteBuffer(integer: number), to: .loopback, port: listener.port) }
-        while listener.dropped < 8 { try await Task.sleep(for: .milliseconds(1)) }
+        while listener.dropped < 8 { await Task.yield() }
         await listener.close()
         var kept = 0
         for await _ in listener.datagrams { kept += 1 }

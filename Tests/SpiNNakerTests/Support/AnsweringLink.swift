@@ -18,6 +18,7 @@ final class AnsweringLink: DatagramLink, @unchecked Sendable {
     private var receiver: (any DatagramReceiver)?
     private var queue: [ByteBuffer] = []
     private var sent: [SCPPacket] = []
+    private var datagrams: [ByteBuffer] = []
 
     init(_ answer: @escaping @Sendable (SCPPacket) -> (result: SCPResult, payload: ByteBuffer)?) { self.answer = answer }
 
@@ -28,6 +29,7 @@ final class AnsweringLink: DatagramLink, @unchecked Sendable {
         let datagrams = self.queue
         self.queue = []
         self.eventLoop.execute {
+            self.datagrams.append(contentsOf: datagrams)
             for datagram in datagrams {
                 guard let packet = try? SCPPacket(datagram: datagram) else { continue }
                 self.sent.append(packet)
@@ -46,6 +48,8 @@ final class AnsweringLink: DatagramLink, @unchecked Sendable {
         self.receiver = nil
         receiver?.linkClosed(nil)
     }
+
+    func allDatagrams() async throws -> [ByteBuffer] { try await self.eventLoop.submit { self.datagrams }.get() }
 
     func allSent() async throws -> [SCPPacket] { try await self.eventLoop.submit { self.sent }.get() }
 }

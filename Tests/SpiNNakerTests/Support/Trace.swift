@@ -21,13 +21,8 @@ struct Trace: Sendable {
     var succeeds: Bool
 
     static func loadAll() throws -> [Trace] {
-        let path =
-            ProcessInfo.processInfo.environment["SPINNAKER_VECTORS"]
-            ?? URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appending(path: "../shared/vectors/golden-vectors.json").standardizedFileURL.path
-        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: path)))
         let kinds: Set<String> = ["process-trace", "transceiver-trace", "bmp-trace"]
-        return (json as? [[String: Any]] ?? []).filter { kinds.contains($0["kind"] as? String ?? "") }.compactMap(Trace.init)
+        return try goldenVectors().filter { kinds.contains($0["kind"] as? String ?? "") }.compactMap(Trace.init)
     }
 
     private init?(_ vector: [String: Any]) {

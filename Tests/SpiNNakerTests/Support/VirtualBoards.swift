@@ -17,7 +17,7 @@ private let bases = Atomic<Int>(Int(ProcessInfo.processInfo.processIdentifier))
 
 /// Runs `body` with a virtual machine on loopback.
 func withVirtualBoards<Output>(
-    _ kind: VirtualMachineDescription.Kind, faults: PhysicalFaults = .none, isPowered: Bool = true,
+    _ kind: VirtualMachineDescription.Kind, faults: HardwareFaults = .none, isPowered: Bool = true,
     _ body: (VirtualMachineHost) async throws -> Output
 ) async throws -> Output {
     var logger = Logger(label: "test")
@@ -42,7 +42,9 @@ extension TransceiverConfiguration {
     /// For machines that boot at once.
     static var quick: TransceiverConfiguration {
         var configuration = TransceiverConfiguration()
-        configuration.timeout = .milliseconds(500)
+        // What a machine that is not booted costs each test. Retries make up for it when the tests run slowly.
+        configuration.timeout = .milliseconds(200)
+        configuration.retries = 30
         configuration.probeRetries = 0
         configuration.bootPause = .zero
         configuration.powerOnPause = .milliseconds(50)

@@ -6,6 +6,7 @@ import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
 /// What a peer sends may be anything. A decoder gives a value or a ``WireError``; it never traps.
 @Suite struct RobustnessTests {

@@ -132,6 +132,10 @@ let nameFamilies: VectorFamilies = [
     "enum/READ_TYPES": numbers([
         "BYTE": TransferUnit.byte.rawValue, "HALF_WORD": TransferUnit.halfWord.rawValue, "WORD": TransferUnit.word.rawValue,
     ]),
+    "enum/SpallocState": numbers([
+        "UNKNOWN": V1State.unknown.rawValue, "QUEUED": V1State.queued.rawValue, "POWER": V1State.power.rawValue,
+        "READY": V1State.ready.rawValue, "DESTROYED": V1State.destroyed.rawValue,
+    ]),
     "enum/SDPFlag": numbers([
         "REPLY_NOT_EXPECTED": SDPFlags.replyNotExpected.rawValue, "REPLY_EXPECTED": SDPFlags.replyExpected.rawValue,
         "REPLY_NOT_EXPECTED_NO_P2P": SDPFlags.replyNotExpectedNoRouting.rawValue,

@@ -61,7 +61,7 @@ public struct CopyAndRunApplication: SCPRequest {
     }
 
     /// RC_SUM says what the sum was.
-    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok || result == .badChecksum }
+    public static var failureWithReply: SCPResult? { .badChecksum }
 
     /// The checksum of an image: its words summed modulo 2³², of which 29 bits count. Bytes beyond whole words do not.
     public static func checksum(of image: ByteBuffer) -> UInt32 {

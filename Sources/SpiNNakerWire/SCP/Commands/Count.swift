@@ -31,7 +31,7 @@ public struct CountCores: SCPRequest {
     public var arguments: SCPArguments { SCPArguments(self.application, self.state) }
 
     /// RC_P2P_NOREPLY carries a count too: of the chips that did answer.
-    public static func carriesReply(_ result: SCPResult) -> Bool { result == .ok || result == .p2pNoReply }
+    public static var failureWithReply: SCPResult? { .p2pNoReply }
 }
 
 /// The reply of CMD_COUNT.

@@ -161,6 +161,7 @@ public struct GetIPTags: IPTagRequest {
     }
 }
 
+/// Clears a tag: messages through it are dropped then.
 public struct ClearIPTag: IPTagRequest {
     public typealias Response = EmptyResponse
     public var tagCommand: IPTagCommand
@@ -294,7 +295,7 @@ public struct IPTagEntry: Hashable, Sendable {
     }
 }
 
-/// The reply of GET: whole entries.
+/// The reply of GET: ``IPTagEntry`` after ``IPTagEntry``, 32 bytes each (25 to 32 the last).
 public struct IPTagEntries: SCPResponse {
     public var entries: [IPTagEntry]
     public init(entries: [IPTagEntry]) { self.entries = entries }

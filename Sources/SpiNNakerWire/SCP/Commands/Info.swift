@@ -27,7 +27,7 @@ public struct CoreState: RawRepresentable, Hashable, Sendable {
     public static let idle = CoreState(rawValue: 15)
 }
 
-/// CMD_INFO (31): the state of one chip.
+/// CMD_INFO (31): the state of one chip. arg1 selects what is told.
 public struct GetChipInfo: SCPRequest {
     public typealias Response = ChipInfo
     public static var command: SCPCommand { .info }

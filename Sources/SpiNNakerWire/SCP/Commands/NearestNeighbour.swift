@@ -68,7 +68,7 @@ public struct NearestNeighbourPacket: SCPRequest {
         }
     }
 
-    /// Stops an application everywhere: key `0x3F << 16`, data a ``SignalTarget``. To ``ChipID/root``.
+    /// Stops an application everywhere: key `0x3F << 16`, data a ``SignalTarget``. To `ChipID.root`.
     public static func stop(application: UInt8) -> NearestNeighbourPacket {
         NearestNeighbourPacket(
             key: 0x3F << 16, data: SignalTarget(.stop, application: application, spare: 0x50).word,

@@ -37,7 +37,7 @@ public struct SignalType: RawRepresentable, Hashable, Sendable {
     public var rawValue: UInt32
     @inlinable
     public init(rawValue: UInt32) { self.rawValue = rawValue }
-    /// Only the root chip accepts it: address ``ChipID/root``.
+    /// Only the root chip accepts it: address `ChipID.root`.
     public static let multicast = SignalType(rawValue: 0)
     public static let pointToPoint = SignalType(rawValue: 1)
     public static let nearestNeighbour = SignalType(rawValue: 2)

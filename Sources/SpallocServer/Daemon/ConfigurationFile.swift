@@ -1,0 +1,243 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CommandSupport
+import Foundation
+import SpallocAPI
+
+/// What `spallocd` reads: a JSON file. A key that is not in the table is an error. Paths are relative to the file's directory; durations
+/// are numbers of seconds or ISO-8601 text.
+///
+/// | key | meaning, default |
+/// |---|---|
+/// | `host`, `port` | where to listen: 127.0.0.1, 8080 |
+/// | `base-path` | /spalloc/ |
+/// | `tls` | `certificate-chain` and `private-key`, PEM; without it plain HTTP |
+/// | `database` | the SQLite file; needed |
+/// | `machine-files` | machine definitions in the reference's format |
+/// | `users` | `name`, `password` or `password-file`, `trust-level` (USER) |
+/// | `proxy` | whether jobs have a websocket: true |
+/// | `emergency-stop-code` | none: there is no emergency stop |
+/// | `maximum-body` | bytes of one request: 268435456 |
+/// | `timings` | `long-poll` 30, `minimum-keepalive` 30, `maximum-keepalive` 300, `shutdown` 10, `session-idle` 1800 |
+/// | `power` | `off-wait` 30, `settle` 0, `fpga-attempts` 3, `attempts` 2, `retry-interval` 15, `set-aside` 600, `command-timeout` 2, `power-on-timeout` 10 |
+/// | `lockout` | `failures` 3, `duration` 86400 |
+/// | `v1` | the legacy port: `enabled` false, `host` 127.0.0.1, `port` 22244, `service-user` v1, `maximum-connections` 1024, `maximum-jobs` 2000, `stall` 60 |
+struct ConfigurationFile: Decodable {
+    struct TLS: Decodable {
+        var certificateChain: String
+        var privateKey: String
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case certificateChain = "certificate-chain"
+            case privateKey = "private-key"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.certificateChain = try values.decode(String.self, forKey: .certificateChain)
+            self.privateKey = try values.decode(String.self, forKey: .privateKey)
+        }
+    }
+
+    struct User: Decodable {
+        var name: String
+        var password: String?
+        var passwordFile: String?
+        var trustLevel: TrustLevel
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case name, password
+            case passwordFile = "password-file"
+            case trustLevel = "trust-level"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.name = try values.decode(String.self, forKey: .name)
+            self.password = try values.decodeIfPresent(String.self, forKey: .password)
+            self.passwordFile = try values.decodeIfPresent(String.self, forKey: .passwordFile)
+            self.trustLevel = try values.decodeIfPresent(TrustLevel.self, forKey: .trustLevel) ?? .user
+        }
+    }
+
+    struct Timings: Decodable {
+        var value = SpallocServerConfiguration.Timings()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case longPoll = "long-poll"
+            case minimumKeepalive = "minimum-keepalive"
+            case maximumKeepalive = "maximum-keepalive"
+            case shutdown
+            case sessionIdle = "session-idle"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            try values.duration(.longPoll, into: &self.value.longPoll)
+            try values.duration(.minimumKeepalive, into: &self.value.minimumKeepalive)
+            try values.duration(.maximumKeepalive, into: &self.value.maximumKeepalive)
+            try values.duration(.shutdown, into: &self.value.shutdown)
+            try values.duration(.sessionIdle, into: &self.value.sessionIdle)
+        }
+    }
+
+    struct Power: Decodable {
+        var value = SpallocServerConfiguration.Power()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case offWait = "off-wait"
+            case settle
+            case fpgaAttempts = "fpga-attempts"
+            case attempts
+            case retryInterval = "retry-interval"
+            case setAside = "set-aside"
+            case commandTimeout = "command-timeout"
+            case powerOnTimeout = "power-on-timeout"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            try values.duration(.offWait, into: &self.value.offWait)
+            try values.duration(.settle, into: &self.value.settle)
+            try values.duration(.retryInterval, into: &self.value.retryInterval)
+            try values.duration(.setAside, into: &self.value.setAside)
+            try values.duration(.commandTimeout, into: &self.value.commandTimeout)
+            try values.duration(.powerOnTimeout, into: &self.value.powerOnTimeout)
+            self.value.fpgaAttempts = try values.decodeIfPresent(Int.self, forKey: .fpgaAttempts) ?? self.value.fpgaAttempts
+            self.value.attempts = try values.decodeIfPresent(Int.self, forKey: .attempts) ?? self.value.attempts
+        }
+    }
+
+    struct Lockout: Decodable {
+        var value = SpallocServerConfiguration.Lockout()
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case failures, duration }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.value.failures = try values.decodeIfPresent(Int.self, forKey: .failures) ?? self.value.failures
+            try values.duration(.duration, into: &self.value.duration)
+        }
+    }
+
+    struct V1: Decodable {
+        var value = SpallocServerConfiguration.V1()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case enabled, host, port
+            case serviceUser = "service-user"
+            case maximumConnections = "maximum-connections"
+            case maximumJobs = "maximum-jobs"
+            case stall
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.value.enabled = try values.decodeIfPresent(Bool.self, forKey: .enabled) ?? self.value.enabled
+            self.value.host = try values.decodeIfPresent(String.self, forKey: .host) ?? self.value.host
+            self.value.port = try values.decodeIfPresent(Int.self, forKey: .port) ?? self.value.port
+            self.value.serviceUser = try values.decodeIfPresent(String.self, forKey: .serviceUser) ?? self.value.serviceUser
+            self.value.maximumConnections =
+                try values.decodeIfPresent(Int.self, forKey: .maximumConnections) ?? self.value.maximumConnections
+            self.value.maximumJobs = try values.decodeIfPresent(Int.self, forKey: .maximumJobs) ?? self.value.maximumJobs
+            try values.duration(.stall, into: &self.value.stall)
+        }
+    }
+
+    private var configuration: SpallocServerConfiguration
+    private var tls: TLS?
+    private var machineFiles: [String]
+    private var users: [User]
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case host, port
+        case basePath = "base-path"
+        case tls, database
+        case machineFiles = "machine-files"
+        case users, proxy
+        case emergencyStopCode = "emergency-stop-code"
+        case maximumBody = "maximum-body"
+        case timings, power, lockout, v1
+    }
+
+    init(from decoder: any Decoder) throws {
+        let values = try decoder.strictContainer(CodingKeys.self)
+        var configuration = SpallocServerConfiguration(databasePath: try values.decode(String.self, forKey: .database))
+        configuration.host = try values.decodeIfPresent(String.self, forKey: .host) ?? configuration.host
+        configuration.port = try values.decodeIfPresent(Int.self, forKey: .port) ?? configuration.port
+        configuration.basePath = try values.decodeIfPresent(String.self, forKey: .basePath) ?? configuration.basePath
+        configuration.proxyEnabled = try values.decodeIfPresent(Bool.self, forKey: .proxy) ?? configuration.proxyEnabled
+        configuration.emergencyStopCode = try values.decodeIfPresent(String.self, forKey: .emergencyStopCode)
+        configuration.maximumBody = try values.decodeIfPresent(Int.self, forKey: .maximumBody) ?? configuration.maximumBody
+        configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
+        configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power
+        configuration.lockout = try values.decodeIfPresent(Lockout.self, forKey: .lockout)?.value ?? configuration.lockout
+        configuration.v1 = try values.decodeIfPresent(V1.self, forKey: .v1)?.value ?? configuration.v1
+        self.configuration = configuration
+        self.tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
+        self.machineFiles = try values.decodeIfPresent([String].self, forKey: .machineFiles) ?? []
+        self.users = try values.decodeIfPresent([User].self, forKey: .users) ?? []
+    }
+
+    /// Reads the files that the file names.
+    private func resolved(in directory: URL) throws(SpallocServerError) -> SpallocServerConfiguration {
+        func path(_ text: String) -> String { URL(fileURLWithPath: text, relativeTo: directory).path }
+        var configuration = self.configuration
+        configuration.databasePath = path(configuration.databasePath)
+        configuration.tls = self.tls.map {
+            .init(certificateChainPath: path($0.certificateChain), privateKeyPath: path($0.privateKey))
+        }
+        for file in self.machineFiles {
+            configuration.machines += try MachineDefinitionFile.parse(try readFile(path(file)), name: file)
+        }
+        for user in self.users {
+            guard (user.password == nil) != (user.passwordFile == nil) else {
+                throw SpallocServerError(.configuration, "user \"\(user.name)\" needs either password or password-file")
+            }
+            let password =
+                if let file = user.passwordFile {
+                    String(decoding: try readFile(path(file)), as: UTF8.self).trimmingCharacters(in: .newlines)
+                } else { user.password ?? "" }
+            configuration.users.append(.init(name: user.name, password: password, trustLevel: user.trustLevel))
+        }
+        try configuration.validate()
+        return configuration
+    }
+
+    /// - Throws: ``SpallocServerError`` with the file, the place in it, and what is wrong there.
+    static func load(_ path: String) throws(SpallocServerError) -> SpallocServerConfiguration {
+        let data = try readFile(path)
+        do {
+            let file = try JSONDecoder().decode(ConfigurationFile.self, from: data)
+            return try file.resolved(in: URL(fileURLWithPath: path).deletingLastPathComponent())
+        } catch let error as DecodingError {
+            throw SpallocServerError(.configuration, "\(path): \(error.explanation)")
+        } catch let error as SpallocServerError {
+            throw SpallocServerError(error.code, "\(path): \(error.message)")
+        } catch {
+            throw SpallocServerError(.configuration, "\(path): \(error)")
+        }
+    }
+}
+
+private func readFile(_ path: String) throws(SpallocServerError) -> Data {
+    do {
+        return try Data(contentsOf: URL(fileURLWithPath: path))
+    } catch {
+        throw SpallocServerError(.configuration, "cannot read \(path)")
+    }
+}
+
+extension Decoder {
+    fileprivate func strictContainer<Keys: CodingKey & CaseIterable>(_: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
+        try self.suggestForUnknownKeys(Keys.allCases.map(\.stringValue))
+        return try self.container(keyedBy: Keys.self)
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A duration, if it is there; it must not be negative, and less than a century.
+    fileprivate func duration(_ key: Key, into duration: inout Duration) throws {
+        guard let wire = try self.decodeIfPresent(WireDuration.self, forKey: key) else { return }
+        guard wire.seconds >= 0, wire.seconds < 3_155_760_000 else {
+            throw DecodingError.dataCorruptedError(forKey: key, in: self, debugDescription: "\(wire.seconds) s is out of range")
+        }
+        duration = .milliseconds(Int64(wire.seconds * 1000))
+    }
+}
