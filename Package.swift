@@ -186,7 +186,7 @@ let package = Package(
         .executableTarget(
             name: "spinnaker-interop",
             dependencies: [
-                "SpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", nioCore,
+                "SpiNNaker", "SpiNNakerTesting", "SpiNNakerWire",
             ],
             swiftSettings: strict),
         .target(

@@ -3,16 +3,15 @@
 //===----------------------------------------------------------------------===//
 
 import Foundation
-import NIOCore
 import SpiNNaker
-import SpiNNakerMachine
+import SpiNNakerTesting
 import SpiNNakerWire
-import VirtualSpiNNaker
 
 /// The other half of `interop/compare_transceivers.py`. Not for users.
 ///
 /// ```
 /// spinnaker-interop view HOST ADDRESS COUNT     what our transceiver sees of the machine, as JSON
+/// spinnaker-interop tour HOST                   everything that our transceiver does; what was not as it should be, as JSON
 /// spinnaker-interop discover HOST TIMES         seconds of each discovery, connections included, as JSON
 /// ```
 @main
@@ -33,6 +32,10 @@ struct Interop {
             try await withTransceiver(to: arguments[1], image: .placeholder, configuration: .local) { transceiver in
                 try self.put(try await transceiver.view(summed: (address, count)))
             }
+        case ("tour", 2):
+            try await withTransceiver(to: arguments[1], image: .placeholder, configuration: .local) { transceiver in
+                try self.put(try await TransceiverTour.complaints(about: transceiver))
+            }
         case ("discover", 3):
             var seconds: [Double] = []
             for _ in 0..<(Int(arguments[2]) ?? 1) {
@@ -48,7 +51,7 @@ struct Interop {
     }
 
     struct Usage: Error, CustomStringConvertible {
-        var description: String { "usage: spinnaker-interop view HOST ADDRESS COUNT | discover HOST TIMES" }
+        var description: String { "usage: spinnaker-interop view HOST ADDRESS COUNT | tour HOST | discover HOST TIMES" }
     }
 
     private static func put(_ value: some Encodable) throws {

@@ -22,7 +22,7 @@ import VirtualSpiNNakerHost
 
     /// The chips on which the tour leaves something.
     private static let detailed: Set = [ChipID(0, 0), ChipID(1, 0), ChipID(0, 1), ChipID(1, 1), ChipID(4, 8), ChipID(8, 4)]
-    private static let summed = (address: MemoryMap.userSDRAM, count: 8 << 10)
+    private static let summed = (address: TransceiverTour.memory, count: 8 << 10)
 
     @Test func theSameOverUDPAndThroughMemory() async throws {
         let memory = try await InMemoryHost.make(Self.description())
