@@ -260,7 +260,8 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
+                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine",
+                "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -276,7 +277,8 @@ let package = Package(
         .testTarget(
             name: "SpallocClientTests",
             dependencies: [
-                "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNaker", "SpiNNakerLink",
+                "SpallocClient", "SpallocCommands", "CommandSupport", "SpallocAPI", "SpiNNaker", "SpiNNakerDatabase",
+                "SpiNNakerLink",
                 "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "VirtualSpiNNaker", "SpiNNakerTesting", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
