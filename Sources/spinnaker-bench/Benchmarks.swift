@@ -11,12 +11,22 @@ enum Benchmarks {
     private static let all: [(name: String, run: @Sendable () async throws -> Void)] = [
         ("codecs", { try CodecBenchmark.run() }),
         ("proxy", { try await ProxyBenchmark.run() }),
+        ("client", { try await ClientBenchmark.run() }),
     ]
 
     static func main() async {
         let words = Array(CommandLine.arguments.dropFirst())
         if words.first == BarePair.argument {
             exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))
+        }
+        if words.first == JobHolding.argument {
+            do {
+                try await JobHolding.hold(Array(words.dropFirst()))
+                exit(0)
+            } catch {
+                complain("\(error)")
+                exit(1)
+            }
         }
         let known = self.all.map(\.name)
         if let stranger = words.first(where: { $0 != "all" && !known.contains($0) }) {

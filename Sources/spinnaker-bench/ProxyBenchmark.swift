@@ -174,13 +174,20 @@ struct StockClient: Decodable {
     }
     var read: Side
     var write: Side
+    /// Reads by window, where it was told to use another than its own 8.
+    var windows: [String: Side]?
+    /// Microseconds from a request's send to its reply's arrival, the middle one of many, one at a time.
+    var latencyMicroseconds: Double?
     /// Milliseconds of one state read over HTTP.
     var stateMilliseconds: Double
 
     enum CodingKeys: String, CodingKey {
-        case read, write
+        case read, write, windows
+        case latencyMicroseconds = "latency_us"
         case stateMilliseconds = "state_ms"
     }
+
+    func read(window: Int) -> Side? { window == 8 ? self.read : self.windows?["\(window)"] }
 
     /// nil, with a word about it, when `PYTHON` names no interpreter that has the stock client.
     static func measure(_ demo: DemoProcess) throws -> StockClient? {

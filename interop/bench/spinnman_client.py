@@ -2,8 +2,8 @@
 """The stock SpiNNMan client's figures through the proxy, for `make bench`: SCP reads and writes of 256 bytes at its own window.
 
 usage: spinnman_client.py demo.json PACKETS
-Prints one JSON object: packets/s, and CPU microseconds per packet of this process, for reads and for writes; and the
-milliseconds of one state read over HTTP.
+Prints one JSON object: packets/s, and CPU microseconds per packet of this process, for reads and for writes, and for reads
+at other windows; the median latency of one read at a time; and the milliseconds of one state read over HTTP.
 """
 import json
 import os
@@ -25,6 +25,20 @@ def timed(packets, work):
     work()
     wall, used = time.perf_counter() - wall, cpu() - used
     return {"rate": packets / wall, "cpu_us": used * 1e6 / packets}
+
+
+def latency(board, count, address):
+    """The median microseconds from send to receive, without the layers of processes and pipelines above."""
+    from spinnman.messages.scp.impl import ReadMemory
+    times = []
+    for number in range(count):
+        request = ReadMemory((0, 0, 0), address, 256)
+        request.scp_request_header.sequence = number & 0xFFFF
+        start = time.perf_counter()
+        board.send_scp_request(request)
+        board.receive_scp_response()
+        times.append(time.perf_counter() - start)
+    return sorted(times)[count // 2] * 1e6
 
 
 def main():
@@ -55,6 +69,16 @@ def main():
                 selector).write_memory_from_bytearray((0, 0, 0), address, data, 0, size))
             figures["read"] = timed(packets, lambda: ReadMemoryProcess(
                 selector).read_memory((0, 0, 0), address, size))
+            figures["windows"] = {}
+            for window in (1, 32):
+                count = packets // 8 if window == 1 else packets
+                process = ReadMemoryProcess(selector)
+                # What the constructor of the base class takes, but that of this process does not pass on.
+                process._n_channels = window
+                process._intermediate_channel_waits = window - 1
+                figures["windows"][window] = timed(
+                    count, lambda: process.read_memory((0, 0, 0), address, count * 256))
+            figures["latency_us"] = latency(board, packets // 8, address)
         start = time.perf_counter()
         for _ in range(50):
             job.get_state()

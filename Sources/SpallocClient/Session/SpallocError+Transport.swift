@@ -68,7 +68,7 @@ extension SpallocError {
                 return make(.timeout, "\(peer) cannot be reached: no answer to the connection attempt")
             }
             return make(.connectionClosed, "the connection to \(peer) broke")
-        case is SocketAddressError:
+        case is SocketAddressError, is SocketAddressError.UnknownHost:
             return make(.hostNotFound, "the host \(call.url.host) is unknown (no address found)")
         case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
             return .tls(error, peer: peer, url: call.url)

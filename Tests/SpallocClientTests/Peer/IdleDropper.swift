@@ -6,7 +6,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 
-/// A reverse proxy of the plainest kind: passes bytes on, and drops a connection that was silent for too long.
+/// A reverse proxy of the plainest kind: passes bytes on, and drops a websocket whose client was silent for too long.
 final class IdleDropper: Sendable {
     struct Counts: Sendable {
         var connections = 0
@@ -38,9 +38,9 @@ final class IdleDropper: Sendable {
                 state.withLockedValue { $0.connections += 1 }
                 return ClientBootstrap(group: channel.eventLoop).connect(host: "127.0.0.1", port: target).flatMap { far in
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandlers(
-                            IdleStateHandler(readTimeout: limit), Forwarder(to: far, state: state))
-                        try far.pipeline.syncOperations.addHandler(Forwarder(to: channel, state: nil))
+                        try channel.pipeline.syncOperations.addHandler(
+                            Forwarder(to: far, state: state, limit: limit))
+                        try far.pipeline.syncOperations.addHandler(Forwarder(to: channel))
                     }
                 }
             }
@@ -60,15 +60,24 @@ final class IdleDropper: Sendable {
         typealias InboundIn = ByteBuffer
         private let other: any Channel
         private let state: NIOLockedValueBox<Counts>?
+        /// Set on the client's side until its connection is a websocket's.
+        private var limit: TimeAmount?
 
-        init(to other: any Channel, state: NIOLockedValueBox<Counts>?) {
+        init(to other: any Channel, state: NIOLockedValueBox<Counts>? = nil, limit: TimeAmount? = nil) {
             self.other = other
             self.state = state
+            self.limit = limit
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             self.state?.withLockedValue { $0.pieces += 1 }
-            self.other.writeAndFlush(self.unwrapInboundIn(data), promise: nil)
+            let bytes = self.unwrapInboundIn(data)
+            // A login may take its time; only what has become a websocket is watched.
+            if let limit = self.limit, String(buffer: bytes).lowercased().contains("upgrade: websocket") {
+                self.limit = nil
+                try? context.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: limit), position: .first)
+            }
+            self.other.writeAndFlush(bytes, promise: nil)
         }
 
         func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -19,6 +19,8 @@ import VirtualSpiNNaker
         var configuration = TransceiverConfiguration()
         configuration.bootPause = .zero
         configuration.probeRetries = 0
+        // Large blocks go by HTTP otherwise.
+        configuration.memoryRoute = .links
         return configuration
     }
 

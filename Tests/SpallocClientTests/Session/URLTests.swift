@@ -86,5 +86,22 @@ import Testing
         #expect(describe(["SPALLOC_USER": "u", "SPALLOC_PASSWORD": "p", "OIDC_BEARER_TOKEN": "t"]) == "user u")
         #expect(describe(["OIDC_BEARER_TOKEN": "t"]) == "a bearer token")
         #expect(describe(["OIDC_BEARER_TOKEN": ""]) == nil)
+        let jupyter = [
+            "JUPYTERHUB_API_TOKEN": "a", "JUPYTERHUB_SERVICE_HOST": "hub", "JUPYTERHUB_SERVICE_PORT": "8081",
+            "OIDC_BEARER_TOKEN": "t",
+        ]
+        // The hub's service before the fixed token: it gives fresh ones.
+        #expect(SpallocCredentials.fromEnvironment(jupyter)?.provider is JupyterTokenProvider)
+        #expect(SpallocCredentials.fromEnvironment(jupyter.filter { $0.key != "JUPYTERHUB_API_TOKEN" })?.provider is FixedToken)
+        let badPort = jupyter.merging(["JUPYTERHUB_SERVICE_PORT": "http"]) { _, new in new }
+        #expect(SpallocCredentials.fromEnvironment(badPort)?.provider is FixedToken)
+    }
+}
+
+extension SpallocCredentials {
+    /// Where its tokens come from.
+    fileprivate var provider: (any SpallocTokenProvider)? {
+        if case .token(let provider) = self.kind { return provider }
+        return nil
     }
 }
