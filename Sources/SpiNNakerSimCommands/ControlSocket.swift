@@ -61,26 +61,33 @@ struct ControlSocket: Sendable {
     }
 
     /// Answers everybody who connects, until the task is cancelled.
-    func serve(_ answer: @escaping @Sendable (String) async -> ControlReply) async throws {
+    /// - Parameter afterReply: called once a reply has been written.
+    func serve(
+        _ answer: @escaping @Sendable (String) async -> ControlReply,
+        afterReply: @escaping @Sendable (ControlReply) -> Void
+    ) async throws {
         try await self.channel.executeThenClose { connections in
             try await withThrowingDiscardingTaskGroup { group in
                 for try await connection in connections {
                     // A connection that breaks is its owner's affair.
-                    group.addTask { try? await ControlSocket.talk(connection, answer) }
+                    group.addTask { try? await ControlSocket.talk(connection, answer, afterReply) }
                 }
             }
         }
     }
 
     private static func talk(
-        _ connection: Connection, _ answer: @Sendable (String) async -> ControlReply
+        _ connection: Connection, _ answer: @Sendable (String) async -> ControlReply,
+        _ afterReply: @Sendable (ControlReply) -> Void
     ) async throws {
         try await connection.executeThenClose { inbound, outbound in
             var lines = LineBuffer(longest: ControlSocket.longestLine)
             for try await bytes in inbound {
                 guard lines.append(bytes) else { return }
                 while let line = lines.next() {
-                    try await outbound.write(ByteBuffer(string: await answer(line).wire))
+                    let reply = await answer(line)
+                    try await outbound.write(ByteBuffer(string: reply.wire))
+                    afterReply(reply)
                 }
             }
         }

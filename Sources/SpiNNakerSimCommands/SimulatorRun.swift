@@ -74,11 +74,7 @@ extension Simulator {
             try ReadyFile(self, control: options.controlPath).write(toPath: options.readyFile)
             defer { if let path = options.readyFile { unlink(path) } }
             let (quits, quit) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-            let answer: @Sendable (String) async -> ControlReply = { line in
-                let reply = await self.perform(line: line)
-                if reply.isQuit { quit.yield() }
-                return reply
-            }
+            let answer: @Sendable (String) async -> ControlReply = { line in await self.perform(line: line) }
             try await withThrowingTaskGroup(of: Ending.self) { group in
                 group.addTask {
                     for await _ in quits { return .quit }
@@ -92,13 +88,18 @@ extension Simulator {
                 }
                 if let socket {
                     group.addTask {
-                        try await socket.serve(answer)
+                        // Only once "ok" is on its way: quitting closes the connection.
+                        try await socket.serve(answer) { reply in if reply.isQuit { quit.yield() } }
                         return .nothing
                     }
                 }
                 if options.isInteractive {
                     group.addTask {
-                        await Simulator.converse(answer)
+                        await Simulator.converse { line in
+                            let reply = await answer(line)
+                            if reply.isQuit { quit.yield() }
+                            return reply
+                        }
                         return .nothing
                     }
                 }

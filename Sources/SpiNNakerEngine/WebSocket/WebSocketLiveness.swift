@@ -40,6 +40,7 @@ package struct WebSocketLiveness: Sendable {
         let due = self.lastHeard + self.pingInterval
         guard now >= due else { return .wait(until: due) }
         self.pingSent = now
-        return .ping(thenWaitUntil: now + self.pongDeadline)
+        // A pong comes soon, most often: then the next ping is due before this one would be overdue.
+        return .ping(thenWaitUntil: now + min(self.pingInterval, self.pongDeadline))
     }
 }
