@@ -137,7 +137,8 @@ private struct Mishap: Error, CustomStringConvertible {
                     switch event {
                     case .atRisk(_, let cause):
                         seen.append("atRisk")
-                        #expect(cause.serverMessage == "down")
+                        // Or nothing at all came in time, on a busy machine.
+                        #expect(cause.serverMessage == "down" || cause.isTransient)
                     case .presumedLost:
                         seen.append("presumedLost")
                         isDown.withLockedValue { $0 = false }

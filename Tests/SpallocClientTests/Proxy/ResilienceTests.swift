@@ -235,7 +235,7 @@ import Testing
         options.webSocket.pongDeadline = .seconds(30)
         let service = self.service()
         try await ScriptedPeer.run({ await service.answer($0) }) { peer in
-            try await IdleDropper.run(to: peer.port, limit: .seconds(4)) { dropper in
+            try await IdleDropper.run(to: peer.port, limit: .seconds(8)) { dropper in
                 try await withSpallocClient(
                     url: "http://127.0.0.1:\(dropper.port)/spalloc", credentials: .password(user: "alice", "s3cret pass&word"),
                     configuration: FakeService.patient
@@ -243,8 +243,8 @@ import Testing
                     let proxy = try await client.job(42).openProxy(options: options)
                     let before = dropper.counts.pieces
                     if areSent {
-                        // Twelve pings take longer than the other's patience.
-                        try await eventually { dropper.counts.pieces >= before + 12 }
+                        // Twenty pings take longer than the other's patience.
+                        try await eventually { dropper.counts.pieces >= before + 20 }
                         #expect(self.far.state.withLockedValue { $0.connections } == 1)
                     } else {
                         // Without them it is dropped, which shows that the pings it was. It comes back by itself even so.
