@@ -56,6 +56,8 @@ format:
 
 # Against the release build, which is what people run: the optimiser has its own opinions.
 interop: build setup-python
+	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-sim
+	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-interop
 	cd interop && ../$(VENV)/bin/python -m unittest -v
 
 setup: setup-system setup-python
