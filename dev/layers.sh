@@ -3,7 +3,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 failed=0
-ours='SpiNNakerMachine|SpiNNakerWire|SpiNNakerEngine|VirtualSpiNNaker|SpiNNakerLink|VirtualSpiNNakerHost|SpiNNaker|SpiNNakerDatabase|SpallocAPI|SpallocAllocator|SpallocClient|SpallocServer|SpiNNakerTesting|SpallocDemo|SpallocCommands'
+ours='SpiNNakerMachine|SpiNNakerWire|SpiNNakerEngine|VirtualSpiNNaker|SpiNNakerLink|VirtualSpiNNakerHost|SpiNNaker|SpiNNakerDatabase|SpallocAPI|SpallocAllocator|SpallocClient|SpallocServer|SpiNNakerTesting|SpallocDemo|SpallocCommands|SpiNNakerDatabase|SpiNNakerSimCommands|CommandSupport'
 # target: what it may import, as a regular expression; of modules that are not ours, only those named.
 check() {
     local target=$1 allowed=$2
@@ -23,6 +23,7 @@ check VirtualSpiNNaker 'SpiNNakerMachine|SpiNNakerWire|NIOCore|DequeModule'
 check SpiNNakerLink 'SpiNNakerMachine|SpiNNakerWire|SpiNNakerEngine|NIO[A-Za-z0-9]*|DequeModule|Logging|Foundation'
 check VirtualSpiNNakerHost 'SpiNNakerMachine|SpiNNakerWire|VirtualSpiNNaker|NIO[A-Za-z0-9]*|Logging|Glibc|Musl|Darwin'
 check SpiNNakerDatabase 'SpiNNakerMachine|GRDB|Foundation'
+check SpiNNakerSimCommands 'SpiNNakerMachine|SpiNNakerWire|VirtualSpiNNaker|VirtualSpiNNakerHost|CommandSupport|ArgumentParser|NIO[A-Za-z0-9]*|Logging|Foundation|Dispatch|Glibc|Darwin|Musl'
 check SpallocAPI 'SpiNNakerMachine|Foundation|FoundationEssentials'
 check SpallocAllocator 'SpiNNakerMachine'
 for target in SpiNNaker SpallocClient SpallocServer SpiNNakerTesting; do

@@ -3,11 +3,13 @@
 the boards' power is to be and what it is agree in the end. The boards are a simulator's, so they live on meanwhile."""
 import contextlib
 import random
+import struct
 import tempfile
 import time
 import unittest
 
 import requests
+import websocket
 
 from simulator import simulator
 from spallocd import Daemon, Rest, wait_for
@@ -52,6 +54,57 @@ class RestartTest(unittest.TestCase):
         real = self.power(machine)
         self.assertEqual(known, real)
         self.assertEqual({address for address, on in real.items() if on}, held)
+
+    def test_a_ready_job_is_as_it_was(self):
+        with self.service() as (machine, daemon, rest):
+            job = rest.create(2)
+            rest.wait(job, "READY")
+            before, boards = rest.job(job), rest.machine(job)
+            power = self.power(machine)
+            self.assertEqual(sum(power.values()), 2)
+
+            daemon.restart()
+
+            # By the session of before: the user need not even log in again.
+            after = rest.job(job)
+            for moving in ("keep-alive-time",):
+                self.assertGreaterEqual(after.pop(moving), before.pop(moving))
+            self.assertEqual(after, before)
+            self.assertEqual(after["state"], "READY")
+            self.assertEqual(rest.machine(job), boards)
+            self.assertEqual(rest.call("GET", f"jobs/{job}/machine/power").json(), {"power": "ON"})
+            self.assertEqual(self.power(machine), power)
+            self.check_consistent(daemon)
+
+            # All that can be done with a job can be done with it.
+            kept = rest.job(job)["keep-alive-time"]
+            limit = time.monotonic() + 10
+            while rest.job(job)["keep-alive-time"] == kept:
+                # Told in whole seconds.
+                self.assertLess(time.monotonic(), limit, "the keepalive does not move")
+                rest.call("PUT", f"jobs/{job}/keepalive", data="alive", headers={"content-type": "text/plain"})
+                time.sleep(0.05)
+            with contextlib.closing(websocket.create_connection(
+                    after["proxy-ref"], cookie=rest.cookies(), origin="http://127.0.0.1", timeout=30)) as proxy:
+                proxy.send_binary(struct.pack("<5I", 0, 7, 0, 0, 17893))
+                self.assertEqual(struct.unpack("<3I", proxy.recv())[:2], (0, 7))
+            rest.call("POST", f"jobs/{job}/machine/power", json={"power": "OFF"})
+            wait_for("boards off", lambda: not any(self.power(machine).values()))
+            rest.wait(job, "READY")
+            rest.call("POST", f"jobs/{job}/machine/power", json={"power": "ON"})
+            wait_for("boards on", lambda: self.power(machine) == power)
+            rest.wait(job, "READY")
+
+            # The third board is free, and only that.
+            other = rest.create(1)
+            rest.wait(other, "READY")
+            mine = {tuple(place) for place in boards["boards"]}
+            self.assertNotIn(tuple(rest.machine(other)["boards"][0]), mine)
+
+            rest.destroy(job)
+            rest.destroy(other)
+            wait_for("boards off", lambda: not any(self.power(machine).values()))
+            self.settle(machine, daemon)
 
     def test_a_queue_keeps_its_order(self):
         with self.service() as (machine, daemon, rest):
