@@ -23,6 +23,8 @@ enum DatagramSockets {
     ) -> EventLoopFuture<any Channel> {
         let eventLoop = core.value.eventLoop
         return DatagramBootstrap(group: eventLoop)
+            // One vector a turn, then the answers leave: whoever waits for them works while we read on.
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.datagramVectorReadMessageCount, value: depth.rawValue)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: depth.rawValue * 2048))
             .channelInitializer { channel in

@@ -35,7 +35,7 @@ def latency(board, count, address):
         request = ReadMemory((0, 0, 0), address, 256)
         request.scp_request_header.sequence = number & 0xFFFF
         start = time.perf_counter()
-        board.send_scp_request(request)
+        board.send(board.get_scp_data(request))
         board.receive_scp_response()
         times.append(time.perf_counter() - start)
     return sorted(times)[count // 2] * 1e6

@@ -132,6 +132,8 @@ struct BoardSocketOpener {
         let handler = NIOLoopBound(socket, eventLoop: self.eventLoop)
         let capacity = BoardSocketOpener.datagramsPerRead * BoardSocketOpener.datagramBytes
         return DatagramBootstrap(group: self.eventLoop)
+            // One vector a turn, then it goes to the client, which works while we read on.
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.datagramVectorReadMessageCount, value: BoardSocketOpener.datagramsPerRead)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: capacity))
             .channelOption(.writeBufferWaterMark, value: .init(low: 128 * 1024, high: 256 * 1024))

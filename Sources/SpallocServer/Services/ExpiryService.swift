@@ -33,6 +33,9 @@ package struct ExpiryService: Service {
                     for next in [expired.next, retried.next] {
                         if let next { limit = min(limit, max(.milliseconds(10), next - now + .milliseconds(1))) }
                     }
+                } catch is CancellationError {
+                    // The service ends.
+                    break
                 } catch {
                     self.core.logger.error("expiry failed", metadata: ["error": "\(error)"])
                 }

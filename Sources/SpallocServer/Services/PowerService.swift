@@ -22,6 +22,9 @@ package struct PowerService: Service {
                         let waiting: [Int64]
                         do {
                             waiting = try await self.core.store.bmpsWithPowerTasks()
+                        } catch is CancellationError {
+                            // The service ends.
+                            return
                         } catch {
                             self.core.logger.error("cannot read the power work", metadata: ["error": "\(error)"])
                             continue
