@@ -26,11 +26,12 @@ build: setup-system
 debug: setup-system
 	$(SWIFT) build --build-tests -j $(JOBS)
 
-# Two runs: what only computes would keep the threads of what waits for sockets, and their deadlines would pass.
+# Two runs: what only computes, all cores at once; what waits for sockets, one after the other, so that a test's deadline is not
+# another's work.
 PURE := SpiNNakerMachineTests|SpiNNakerWireTests|SpiNNakerEngineTests|SpallocAllocatorTests
 test: debug
 	$(SWIFT) test --skip-build --filter '$(PURE)'
-	$(SWIFT) test --skip-build --skip '$(PURE)'
+	$(SWIFT) test --skip-build --no-parallel --skip '$(PURE)'
 
 vectors: debug
 	$(SWIFT) test --skip-build --filter GoldenVectorTests

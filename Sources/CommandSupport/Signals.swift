@@ -29,11 +29,12 @@ package func withSignals<Value: Sendable>(
     let (stream, continuation) = AsyncStream<Int32>.makeStream(bufferingPolicy: .bufferingNewest(4))
     let seen = NIOLockedValueBox(0)
     let queue = DispatchQueue(label: "signals")
-    let sources = signals.map { number in
-        // Dispatch hears of a signal only if the process does not die of it.
-        let previous = signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-        source.setEventHandler {
+    // A handler that writes to a pipe: a signal that comes before anybody listens waits there. (Dispatch's own signal sources
+    // lose those that come while they are being set up.)
+    let pipe = try SignalPipe()
+    let source = DispatchSource.makeReadSource(fileDescriptor: pipe.readEnd, queue: queue)
+    source.setEventHandler {
+        while let number = pipe.next() {
             let count = seen.withLockedValue { count in
                 count += 1
                 return count
@@ -41,13 +42,14 @@ package func withSignals<Value: Sendable>(
             if count > 1 { _exit(128 + number) }
             continuation.yield(number)
         }
-        source.setCancelHandler { signal(number, previous) }
-        source.resume()
-        return source
     }
+    source.setCancelHandler { pipe.close() }
+    source.resume()
+    let previous = signals.map { number in (number, signal(number, signalArrived)) }
     defer {
+        for (number, handler) in previous { signal(number, handler) }
         continuation.finish()
-        for source in sources { source.cancel() }
+        source.cancel()
     }
     return try await withTaskGroup(of: SignalOutcome<Value>.self) { group in
         group.addTask {
@@ -79,4 +81,57 @@ private enum SignalOutcome<Value: Sendable>: Sendable {
     case finished(Result<Value, any Error>)
     case stopped(Int32)
     case quiet
+}
+
+/// Where the handler writes; the pipe of the innermost scope.
+///
+/// Unchecked: a signal handler may touch nothing but a plain variable. It is one word, set before the handler is installed.
+private nonisolated(unsafe) var signalPipeEnd: Int32 = -1
+
+/// The handler: nothing but what POSIX allows in one.
+private func signalArrived(_ number: Int32) {
+    var byte = UInt8(truncatingIfNeeded: number)
+    let before = errno
+    _ = write(signalPipeEnd, &byte, 1)
+    errno = before
+}
+
+/// A pipe of signal numbers that never blocks.
+private struct SignalPipe: Sendable {
+    let readEnd: Int32
+    private let writeEnd: Int32
+    private let outer: Int32
+
+    init() throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw SignalsUnavailable(reason: String(cString: strerror(errno))) }
+        for end in ends {
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            // Not for the commands that we run.
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+        }
+        (self.readEnd, self.writeEnd) = (ends[0], ends[1])
+        self.outer = signalPipeEnd
+        signalPipeEnd = ends[1]
+    }
+
+    func next() -> Int32? {
+        var byte: UInt8 = 0
+        return read(self.readEnd, &byte, 1) == 1 ? Int32(byte) : nil
+    }
+
+    func close() {
+        if signalPipeEnd == self.writeEnd { signalPipeEnd = self.outer }
+        _ = closeDescriptor(self.readEnd)
+        _ = closeDescriptor(self.writeEnd)
+    }
+}
+
+/// The system's close, which the method of the same name would hide.
+private func closeDescriptor(_ end: Int32) -> Int32 { close(end) }
+
+/// There is no file descriptor left to hear signals with.
+struct SignalsUnavailable: Error, CustomStringConvertible {
+    let reason: String
+    var description: String { "signals can not be heard: \(self.reason)" }
 }
