@@ -24,7 +24,7 @@ enum DatagramSockets {
         let eventLoop = core.value.eventLoop
         return DatagramBootstrap(group: eventLoop)
             // One vector a turn, then the answers leave: whoever waits for them works while we read on.
-            .channelOption(.maxMessagesPerRead, value: depth == .deep ? 1 : 16)
+            .channelOption(.maxMessagesPerRead, value: UInt(depth == .deep ? 1 : 16))
             .channelOption(.datagramVectorReadMessageCount, value: depth.rawValue)
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: depth.rawValue * 2048))
             .channelInitializer { channel in
