@@ -28,10 +28,12 @@ debug: setup-system
 
 # Two runs: what only computes, all cores at once; what waits for sockets, one after the other, so that a test's deadline is not
 # another's work.
+# Line by line, so that a run that is cut off has said which test it was in; a test that hangs ends the run, not the day.
+RUN_TESTS := stdbuf -oL timeout --foreground -k 30 1500 $(SWIFT) test --skip-build
 PURE := SpiNNakerMachineTests|SpiNNakerWireTests|SpiNNakerEngineTests|SpallocAllocatorTests
 test: debug
-	$(SWIFT) test --skip-build --filter '$(PURE)'
-	$(SWIFT) test --skip-build --no-parallel --skip '$(PURE)'
+	$(RUN_TESTS) --filter '$(PURE)'
+	$(RUN_TESTS) --no-parallel --skip '$(PURE)'
 
 vectors: debug
 	$(SWIFT) test --skip-build --filter GoldenVectorTests

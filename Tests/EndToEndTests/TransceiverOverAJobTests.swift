@@ -13,7 +13,7 @@ import SpiNNakerWire
 import Testing
 
 /// All of the transceiver over a job of a real service: the third link, beside UDP and memory (`EveryLinkTests`).
-@Suite(.serialized) struct TransceiverOverAJobTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct TransceiverOverAJobTests {
     @Test(.timeLimit(.minutes(5))) func everythingThroughTheProxy() async throws {
         var logger = Logger(label: "test")
         logger.logLevel = .error

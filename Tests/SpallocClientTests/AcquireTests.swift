@@ -12,7 +12,7 @@ import Testing
 @testable import SpallocClient
 
 /// Getting a machine that works, where none does: a proxy behind which no board answers.
-@Suite struct AcquireTests {
+@Suite(.timeLimit(.minutes(3))) struct AcquireTests {
     private let far = ProxyPeer()
 
     /// Each new job is ready; its boards are behind `far`.

@@ -20,7 +20,7 @@ private func experiment(_ client: some SpallocClientProtocol) async throws -> [S
     }
 }
 
-@Suite struct InMemoryTests {
+@Suite(.timeLimit(.minutes(3))) struct InMemoryTests {
     @Test func aProgramRunsWithoutAService() async throws {
         let client = InMemorySpallocClient()
         let boards = try await experiment(client)
@@ -83,7 +83,7 @@ private func experiment(_ client: some SpallocClientProtocol) async throws -> [S
     }
 }
 
-@Suite struct ProxyConfigurationTests {
+@Suite(.timeLimit(.minutes(3))) struct ProxyConfigurationTests {
     @Test func theRowsAreThoseOfTheStockClient() async throws {
         let service = FakeService()
         try await service.run { client, peer in

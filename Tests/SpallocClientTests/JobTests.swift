@@ -15,7 +15,7 @@ private struct Mishap: Error, CustomStringConvertible {
     var description: String { "the experiment\nfailed" }
 }
 
-@Suite struct JobTests {
+@Suite(.timeLimit(.minutes(3))) struct JobTests {
     static let job = "/spalloc/srv/spalloc/jobs/42"
 
     @Test func aScopeCreatesKeepsAliveAndDestroys() async throws {

@@ -6,7 +6,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct KeepaliveMachineTests {
+@Suite(.timeLimit(.minutes(3))) struct KeepaliveMachineTests {
     let start = ContinuousClock.now
     func at(_ seconds: Double) -> ContinuousClock.Instant { self.start + .seconds(seconds) }
 

@@ -12,7 +12,7 @@ import Testing
 @testable import SpallocClient
 
 /// Machines: what they are made of, and what becomes of them.
-@Suite struct MachineTests {
+@Suite(.timeLimit(.minutes(3))) struct MachineTests {
     private static let list = """
         {"machines":[{"name":"big one","tags":["default","new"],"uri":"https://x/spalloc/srv/spalloc/machines/big%20one",\
         "width":20,"height":5,"dead-boards":[{"x":1,"y":2,"z":0,"cabinet":1,"frame":2,"board":3,"address":"10.0.0.2"}],\
@@ -79,7 +79,7 @@ import Testing
 }
 
 /// A peer that misbehaves under calls that wait.
-@Suite struct LateAnswerTests {
+@Suite(.timeLimit(.minutes(3))) struct LateAnswerTests {
     /// What comes after the deadline is thrown away with its connection, and not taken for the next answer.
     @Test func anAnswerThatComesTooLateIsNobodys() async throws {
         let gate = Gate()

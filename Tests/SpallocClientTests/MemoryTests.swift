@@ -11,7 +11,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct MemoryTests {
+@Suite(.timeLimit(.minutes(3))) struct MemoryTests {
     static let memory = "/spalloc/srv/spalloc/jobs/42/memory"
 
     /// A chip's memory behind the two calls.

@@ -8,7 +8,7 @@ import SpiNNakerDatabase
 import SpiNNakerMachine
 import Testing
 
-@Suite struct SimulationDatabaseTests {
+@Suite(.timeLimit(.minutes(3))) struct SimulationDatabaseTests {
     private static func vector(_ id: String) throws -> [String: Any] {
         let path =
             ProcessInfo.processInfo.environment["SPINNAKER_VECTORS"]

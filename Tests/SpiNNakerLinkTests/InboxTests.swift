@@ -6,7 +6,7 @@ import NIOCore
 import SpiNNakerLink
 import Testing
 
-@Suite struct InboxTests {
+@Suite(.timeLimit(.minutes(3))) struct InboxTests {
     @Test func inOrderAndBounded() async {
         let inbox = SpiNNakerLink.Inbox<Int>(limit: 3)
         for number in 0..<5 { inbox.put(number) }

@@ -10,7 +10,7 @@ import VirtualSpiNNaker
 
 @testable import SpiNNakerSimCommands
 
-@Suite struct ControlCommandTests {
+@Suite(.timeLimit(.minutes(3))) struct ControlCommandTests {
     @Test func commandsThatStandAlone() throws {
         #expect(try ControlCommand(line: "boards") == .boards)
         #expect(try ControlCommand(line: "  status  ") == .status)

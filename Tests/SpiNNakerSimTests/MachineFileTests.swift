@@ -11,7 +11,7 @@ import VirtualSpiNNaker
 
 @testable import SpiNNakerSimCommands
 
-@Suite struct MachineFileTests {
+@Suite(.timeLimit(.minutes(3))) struct MachineFileTests {
     private func parse(_ json: String) throws -> MachineFile { try MachineFile.parse(Data(json.utf8), name: "m.json") }
 
     @Test func everyKeyIsTaken() throws {
@@ -90,7 +90,7 @@ import VirtualSpiNNaker
     }
 }
 
-@Suite struct NetworkWordsTests {
+@Suite(.timeLimit(.minutes(3))) struct NetworkWordsTests {
     @Test func wordsOfFaults() throws {
         let faults = try NetworkFaults.parse(words: [
             "drop=0.1", "duplicate=0.2", "reorder=0.3", "corrupt=1", "drop-every=4", "latency=500us", "jitter=2ms",

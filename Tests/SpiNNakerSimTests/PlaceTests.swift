@@ -8,7 +8,7 @@ import VirtualSpiNNaker
 
 @testable import SpiNNakerSimCommands
 
-@Suite struct PlaceTests {
+@Suite(.timeLimit(.minutes(3))) struct PlaceTests {
     @Test func boards() {
         #expect(BoardCoordinates(place: "2,0,1") == BoardCoordinates(2, 0, 1))
         #expect(BoardCoordinates(place: "[x:2,y:0,z:1]") == BoardCoordinates(2, 0, 1))

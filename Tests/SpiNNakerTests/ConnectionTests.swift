@@ -12,7 +12,7 @@ import Testing
 @testable import SpiNNaker
 
 /// Several links at once.
-@Suite struct ConnectionTests {
+@Suite(.timeLimit(.minutes(3))) struct ConnectionTests {
     private static let boards = [ChipID(0, 0), ChipID(4, 8), ChipID(8, 4)]
 
     private func with(

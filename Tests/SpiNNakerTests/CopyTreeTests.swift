@@ -7,7 +7,7 @@ import Testing
 
 @testable import SpiNNaker
 
-@Suite struct CopyTreeTests {
+@Suite(.timeLimit(.minutes(3))) struct CopyTreeTests {
     /// A machine without faults whose chips' way to the root is a shortest one.
     private func machine(_ shape: MachineShape) -> Machine {
         var parents: [ChipID: Link] = [:]

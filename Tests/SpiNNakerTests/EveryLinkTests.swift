@@ -13,7 +13,7 @@ import VirtualSpiNNaker
 import VirtualSpiNNakerHost
 
 /// All of the transceiver over UDP and through memory; over a job's proxy in EndToEndTests.
-@Suite(.serialized) struct EveryLinkTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct EveryLinkTests {
     private static func description() -> VirtualMachineDescription {
         var description = VirtualMachineDescription(.triads(width: 1, height: 1), bootTimeScale: 0, isPoweredAtStart: true)
         description.hasFirmwareLinkQuirks = false

@@ -10,7 +10,7 @@ import Testing
 
 @testable import SpiNNaker
 
-@Suite struct MachineTests {
+@Suite(.timeLimit(.minutes(3))) struct MachineTests {
     @Test func leavingOutTakesTheLinksToo() {
         let machine = Machine.spinn3.leavingOut(
             MachineFaults(
@@ -50,7 +50,7 @@ import Testing
     }
 }
 
-@Suite struct BootImageTests {
+@Suite(.timeLimit(.minutes(3))) struct BootImageTests {
     private func directory() throws -> URL {
         let directory = FileManager.default.temporaryDirectory.appending(path: "spinnaker-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)

@@ -14,7 +14,7 @@ import Testing
 import VirtualSpiNNaker
 
 /// Files, progress, and the other way to memory.
-@Suite struct MemoryTransferTests {
+@Suite(.timeLimit(.minutes(3))) struct MemoryTransferTests {
     private func withBoard<Output>(
         service: (any MemoryService)? = nil, configuration: TransceiverConfiguration = .quick,
         _ body: (Transceiver) async throws -> Output

@@ -12,7 +12,7 @@ import Testing
 @testable import SpiNNaker
 
 /// Operations whose far end must do something particular.
-@Suite struct OperationTests {
+@Suite(.timeLimit(.minutes(3))) struct OperationTests {
     private func with(
         _ answer: @escaping @Sendable (SCPPacket) -> (result: SCPResult, payload: ByteBuffer)?,
         _ body: (Transceiver, AnsweringLink) async throws -> Void

@@ -8,7 +8,7 @@ import Testing
 
 @testable import SpiNNaker
 
-@Suite struct SurveyTests {
+@Suite(.timeLimit(.minutes(3))) struct SurveyTests {
     private func info(
         _ chip: ChipID, links: UInt8 = 0x3F, cores: UInt8 = 18, address: IPv4Address? = nil, ethernet: ChipID = .origin,
         states: [CoreState] = Array(repeating: .idle, count: 18), parent: UInt16 = 3

@@ -9,7 +9,7 @@ import Testing
 
 @testable import SpiNNaker
 
-@Suite struct TextReaderTests {
+@Suite(.timeLimit(.minutes(3))) struct TextReaderTests {
     /// Blocks of text in a memory, and a reader that reads them.
     private func read(_ blocks: [UInt32: (next: UInt32, valid: UInt32, text: String)], first: [UInt32], blockSize: Int = 1000)
         -> [String]

@@ -11,7 +11,7 @@ import Testing
 @testable import SpiNNaker
 
 /// For the same call the transceiver sends what SpiNNMan sends: the same datagrams in the same order.
-@Suite struct TraceTests {
+@Suite(.timeLimit(.minutes(3))) struct TraceTests {
     /// Where it does not, and why.
     static let exceptions: [String: String] = [
         "trace.flood": "SpiNNMan announces a quarter of the blocks that it sends; see floodFillAnnouncesItsBlocks",

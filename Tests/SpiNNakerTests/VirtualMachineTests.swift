@@ -13,7 +13,7 @@ import VirtualSpiNNaker
 import VirtualSpiNNakerHost
 
 /// The transceiver against virtual boards, over UDP.
-@Suite(.serialized) struct VirtualMachineTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct VirtualMachineTests {
     @Test func oneAddressLeadsToATriad() async throws {
         try await withVirtualBoards(.triads(width: 1, height: 1)) { host in
             try await withTransceiver(

@@ -10,7 +10,7 @@ import Testing
 import VirtualSpiNNaker
 
 /// Specification §8.1: ALLOC and RTR.
-@Suite("SC&MP: heaps and routes")
+@Suite("SC&MP: heaps and routes", .timeLimit(.minutes(3)))
 struct AllocationTests {
     private let machine: InMemoryMachine
     private static let heap: UInt32 = 0x6024_0000

@@ -10,7 +10,7 @@ import Testing
 import VirtualSpiNNaker
 
 /// Specification §8.1, lower half: loading, life cycle, signals, counts.
-@Suite("SC&MP: applications")
+@Suite("SC&MP: applications", .timeLimit(.minutes(3)))
 struct ApplicationTests {
     private let machine: InMemoryMachine
 

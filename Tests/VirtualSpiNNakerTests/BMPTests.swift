@@ -10,7 +10,7 @@ import Testing
 import VirtualSpiNNaker
 
 /// Specification §8.2.
-@Suite("BMP")
+@Suite("BMP", .timeLimit(.minutes(3)))
 struct BMPTests {
     private let machine: InMemoryMachine
     private let bmp = MachineEndpoint.bmp(frame: 0)

@@ -9,7 +9,7 @@ import SpiNNakerWire
 import Testing
 import VirtualSpiNNaker
 
-@Suite("Boot ROM and net initialisation")
+@Suite("Boot ROM and net initialisation", .timeLimit(.minutes(3)))
 struct BootTests {
     private func powered(_ kind: VirtualMachineDescription.Kind = .spinn5) throws -> InMemoryMachine {
         try InMemoryMachine(kind, isBooted: false)

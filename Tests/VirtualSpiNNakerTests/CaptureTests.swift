@@ -45,7 +45,7 @@ private struct Capture {
 }
 
 /// The sweep of `golden3.txt` again, against the model, in the same order; what differs is listed with its reason.
-@Suite("Against the executed firmware: SpiNN-3")
+@Suite("Against the executed firmware: SpiNN-3", .timeLimit(.minutes(3)))
 struct SpiNN3CaptureTests {
     /// Bytes of a payload that may differ, and why.
     private static let explained: [String: (bytes: Set<Int>, reason: String)] = [
@@ -228,7 +228,7 @@ private struct SweepRequests {
 }
 
 /// `golden5.txt`: what 48 chips had in memory when they had come up.
-@Suite("Against the executed firmware: SpiNN-5")
+@Suite("Against the executed firmware: SpiNN-5", .timeLimit(.minutes(3)))
 struct SpiNN5CaptureTests {
     private let machine: InMemoryMachine
     private let lines: [Substring]

@@ -10,7 +10,7 @@ import Testing
 import VirtualSpiNNaker
 
 /// Whatever bytes come, the machine does not trap, and goes on answering.
-@Suite("Hostile bytes")
+@Suite("Hostile bytes", .timeLimit(.minutes(3)))
 struct FuzzTests {
     private static let commands: [UInt16] = [
         0, 2, 3, 5, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 31, 32, 99,

@@ -93,7 +93,7 @@ private func residentMiB() -> Int {
     return (line?.split(separator: " ").dropFirst().first).flatMap { Int($0) }.map { $0 / 1024 } ?? 0
 }
 
-@Suite("Virtual boards on loopback", .serialized)
+@Suite("Virtual boards on loopback", .serialized, .timeLimit(.minutes(3)))
 struct HostTests {
     @Test func powerBootAndReadOverUDP() async throws {
         let description = VirtualMachineDescription(.triads(width: 1, height: 1), bootTimeScale: 0)

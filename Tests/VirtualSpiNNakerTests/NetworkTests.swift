@@ -10,7 +10,7 @@ import Testing
 
 @testable import VirtualSpiNNaker
 
-@Suite("Networks that misbehave")
+@Suite("Networks that misbehave", .timeLimit(.minutes(3)))
 struct NetworkTests {
     private let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
 
@@ -154,7 +154,7 @@ struct NetworkTests {
     }
 }
 
-@Suite("Memory of a chip")
+@Suite("Memory of a chip", .timeLimit(.minutes(3)))
 struct SparseMemoryTests {
     @Test func pagesComeWhenWritten() {
         let memory = SparseMemory(size: 128 << 20)

@@ -10,7 +10,7 @@ import Testing
 
 @testable import VirtualSpiNNaker
 
-@Suite("Parts of the model, one by one")
+@Suite("Parts of the model, one by one", .timeLimit(.minutes(3)))
 struct PartsTests {
     private let now = NIODeadline.uptimeNanoseconds(5_000_000_000)
     private let host = HostAddress(ip: .loopback, port: 1234)

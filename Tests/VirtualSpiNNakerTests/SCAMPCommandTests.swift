@@ -10,7 +10,7 @@ import Testing
 import VirtualSpiNNaker
 
 /// Virtual-machine specification §8.1, upper half: framing, version, memory, links, tags.
-@Suite("SC&MP: messages, memory and tags")
+@Suite("SC&MP: messages, memory and tags", .timeLimit(.minutes(3)))
 struct SCAMPCommandTests {
     private let machine: InMemoryMachine
     private let spinn3: InMemoryMachine

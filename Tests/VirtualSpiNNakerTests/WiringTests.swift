@@ -27,7 +27,7 @@ private struct P2PTables {
 }
 
 /// Specification §4: which chip is wired to which, and what discovery makes of it.
-@Suite("Wiring and discovery")
+@Suite("Wiring and discovery", .timeLimit(.minutes(3)))
 struct WiringTests {
     @Test func everyWireIsTheSameFromBothEnds() {
         let wiring = BoardWiring(.triads(width: 2, height: 3))

@@ -14,7 +14,7 @@ import Testing
 @testable import SpallocCommands
 
 /// A command line run in this process against a scripted service.
-@Suite struct CommandTests {
+@Suite(.timeLimit(.minutes(3))) struct CommandTests {
     struct Outcome {
         let code: Int32
         let out: String

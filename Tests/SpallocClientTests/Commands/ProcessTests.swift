@@ -9,7 +9,7 @@ import Testing
 
 @testable import SpallocCommands
 
-@Suite struct ProcessTests {
+@Suite(.timeLimit(.minutes(3))) struct ProcessTests {
     @Test(arguments: [("exit 0", 0), ("exit 3", 3), ("kill -TERM $$", 143)])
     func theExitCodeIsTheCommands(script: String, code: Int32) async throws {
         let child = ChildProcess(arguments: ["/bin/sh", "-c", script], environment: ["PATH": "/bin:/usr/bin"])

@@ -15,7 +15,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct ProxyTests {
+@Suite(.timeLimit(.minutes(3))) struct ProxyTests {
     let far = ProxyPeer()
 
     /// A ready job behind a service whose proxy is `far`.

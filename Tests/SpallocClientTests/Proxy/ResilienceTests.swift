@@ -15,7 +15,7 @@ import Testing
 
 /// The proxy when its far end, or the way there, misbehaves. Each of these loses something with the stock client: a thread, a
 /// datagram, a connection, or patience.
-@Suite struct ResilienceTests {
+@Suite(.timeLimit(.minutes(3))) struct ResilienceTests {
     private let far = ProxyPeer()
 
     /// A service with a ready job whose proxy is `far`, for those who are logged in.

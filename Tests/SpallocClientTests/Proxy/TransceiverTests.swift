@@ -14,7 +14,7 @@ import VirtualSpiNNaker
 @testable import SpallocClient
 
 /// The transceiver over a job's proxy, with virtual boards at its far end.
-@Suite struct TransceiverTests {
+@Suite(.timeLimit(.minutes(3))) struct TransceiverTests {
     static var configuration: TransceiverConfiguration {
         var configuration = TransceiverConfiguration()
         configuration.bootPause = .zero
@@ -82,7 +82,7 @@ import VirtualSpiNNaker
 }
 
 /// Getting a machine that works, where there is one.
-@Suite struct AcquiredMachineTests {
+@Suite(.timeLimit(.minutes(3))) struct AcquiredMachineTests {
     private var acquisition: SpallocClient.Acquisition {
         var acquisition = SpallocClient.Acquisition()
         acquisition.image = .placeholder

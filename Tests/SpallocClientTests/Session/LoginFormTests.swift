@@ -7,7 +7,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct LoginFormTests {
+@Suite(.timeLimit(.minutes(3))) struct LoginFormTests {
     @Test(arguments: [
         #"<input type="hidden" name="_csrf" value="a-1" />"#,
         #"<INPUT value='a-1' NAME="_csrf" type=hidden>"#,

@@ -28,7 +28,7 @@ private struct Recorder: LogHandler {
 }
 
 /// Everything that is logged and every error, in good days and bad: no password, cookie, token or CSRF token is in it.
-@Suite struct SecretsTests {
+@Suite(.timeLimit(.minutes(3))) struct SecretsTests {
     private static let secrets = ["hunter2", "SESSION1", "SESSION2", "TOKEN-1", "5b1c-01", "form-csrf"]
 
     private func expectNoSecret(in text: String, sourceLocation: SourceLocation = #_sourceLocation) {

@@ -10,7 +10,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct SessionTests {
+@Suite(.timeLimit(.minutes(3))) struct SessionTests {
     @Test func theFormLoginGivesCookieAndCSRF() async throws {
         let service = FakeService()
         try await service.run { client, peer in

@@ -12,7 +12,7 @@ import Testing
 @testable import SpallocClient
 
 /// Whose certificates are trusted, and what is said of the others.
-@Suite struct TLSTests {
+@Suite(.timeLimit(.minutes(3))) struct TLSTests {
     private let service = FakeService { $0.jobState = "READY" }
 
     /// Runs `body` against a TLS service.

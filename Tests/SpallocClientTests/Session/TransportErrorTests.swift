@@ -9,7 +9,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct TransportErrorTests {
+@Suite(.timeLimit(.minutes(3))) struct TransportErrorTests {
     func failure(_ url: String, credentials: SpallocCredentials = .password(user: "u", "hunter2")) async throws -> SpallocError
     {
         try await #require(throws: SpallocError.self) {

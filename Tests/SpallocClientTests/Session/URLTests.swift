@@ -6,7 +6,7 @@ import Testing
 
 @testable import SpallocClient
 
-@Suite struct URLTests {
+@Suite(.timeLimit(.minutes(3))) struct URLTests {
     @Test func credentialsAreTakenOutOfTheURL() throws {
         let address = try SpallocServiceAddress("https://user:pw@host:1234/p")
         #expect(address.url.string == "https://host:1234/p/")

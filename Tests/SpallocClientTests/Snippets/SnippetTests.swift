@@ -16,7 +16,7 @@ import VirtualSpiNNaker
 @testable import SpallocClient
 
 /// The code in the documentation is compiled, and it does what the text says.
-@Suite struct SnippetTests {
+@Suite(.timeLimit(.minutes(3))) struct SnippetTests {
     private let lines = NIOLockedValueBox<[String]>([])
     private var printed: [String] { self.lines.withLockedValue { $0 } }
     private var snippets: Snippets { Snippets { [lines] line in lines.withLockedValue { $0.append(line) } } }

@@ -7,7 +7,7 @@ import SpallocServer
 import SpiNNakerMachine
 import Testing
 
-@Suite struct MachineDefinitionFileTests {
+@Suite(.timeLimit(.minutes(3))) struct MachineDefinitionFileTests {
     /// The example of allocation-service.md §4.6.
     static let example = #"""
         { "machines":[ {
@@ -57,7 +57,7 @@ import Testing
     }
 }
 
-@Suite struct ConfigurationFileTests {
+@Suite(.timeLimit(.minutes(3))) struct ConfigurationFileTests {
     private func load(_ json: String) throws -> SpallocServerConfiguration {
         let directory = try temporaryDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }

@@ -6,7 +6,7 @@ import Foundation
 import SpallocAPI
 import Testing
 
-@Suite struct WireValueTests {
+@Suite(.timeLimit(.minutes(3))) struct WireValueTests {
     @Test(
         arguments: [
             ("1970-01-01T00:00:00Z", 0), ("2021-10-11T12:13:14Z", 1_633_954_394), ("2000-02-29T23:59:59Z", 951_868_799),

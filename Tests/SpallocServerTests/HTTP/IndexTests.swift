@@ -8,7 +8,7 @@ import HummingbirdTesting
 import SpallocServer
 import Testing
 
-@Suite struct IndexTests {
+@Suite(.timeLimit(.minutes(3))) struct IndexTests {
     @Test func whoIsNotLoggedInIsSentToTheForm() async throws {
         try await withService { _, client in
             let reply = try await client.execute(uri: "/spalloc/system/", method: .get)

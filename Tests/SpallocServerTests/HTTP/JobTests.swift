@@ -11,7 +11,7 @@ import SpallocServer
 import SpiNNakerMachine
 import Testing
 
-@Suite struct JobTests {
+@Suite(.timeLimit(.minutes(3))) struct JobTests {
     @Test func aJobFromItsCreationToItsEnd() async throws {
         try await withService { harness, client in
             let session = try await Session.logIn(client, as: "alice")

@@ -14,7 +14,7 @@ import SpallocServer
 import Testing
 
 /// The service on a socket of its own.
-@Suite(.serialized) struct LiveTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct LiveTests {
     private func running(
         configure: (inout SpallocServerConfiguration) -> Void = { _ in },
         _ body: @escaping @Sendable (Harness, Int) async throws -> Void

@@ -10,7 +10,7 @@ import SpallocAPI
 import SpallocServer
 import Testing
 
-@Suite struct LoginTests {
+@Suite(.timeLimit(.minutes(3))) struct LoginTests {
     /// Both stock clients' patterns find the same token, and nothing but it.
     @Test func thePageIsScrapedByBothClients() async throws {
         try await withService { _, client in

@@ -11,7 +11,7 @@ import SpallocServer
 import SpiNNakerMachine
 import Testing
 
-@Suite struct MachineTests {
+@Suite(.timeLimit(.minutes(3))) struct MachineTests {
     @Test func theListHasTheSevenKeysAndTheDetailItsTen() async throws {
         let dead = MachineDefinition.DeadLink(board: BoardCoordinates(0, 0, 0), side: .north)
         let machine = machineDefinition(

@@ -17,7 +17,7 @@ import VirtualSpiNNaker
 import VirtualSpiNNakerHost
 
 /// The service before virtual boards: power by SCP, memory and routers by SCP.
-@Suite(.serialized) struct MemoryTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct MemoryTests {
     private func withBoards(
         base: UInt8, faults: HardwareFaults = .none,
         _ body: @escaping @Sendable (Session, VirtualMachineHost, Harness) async throws -> Void

@@ -6,7 +6,7 @@ import SpallocAPI
 import SpallocServer
 import Testing
 
-@Suite struct JobChangesTests {
+@Suite(.timeLimit(.minutes(3))) struct JobChangesTests {
     private func change(_ job: Int, _ revision: Int64, _ state: JobState = .ready) -> JobChange {
         JobChange(job: job, revision: revision, state: state)
     }

@@ -10,7 +10,7 @@ import SpallocAPI
 import SpallocServer
 import Testing
 
-@Suite struct LongPollTests {
+@Suite(.timeLimit(.minutes(3))) struct LongPollTests {
     /// A client that polls sees every state that lasts, however the changes fall between its polls.
     @Test func aChangeBetweenTwoPollsIsSeenAtOnce() async throws {
         try await withService(configure: { $0.timings.longPoll = .seconds(600) }) { _, client in

@@ -10,7 +10,7 @@ import SpallocServer
 import SpiNNakerMachine
 import Testing
 
-@Suite struct PowerTests {
+@Suite(.timeLimit(.minutes(3))) struct PowerTests {
     @Test func oneCommandForAllBoardsThenTheFPGAs() async throws {
         try await withService { harness, client in
             let session = try await Session.logIn(client, as: "alice")

@@ -9,7 +9,7 @@ import SpallocAPI
 import SpallocServer
 import Testing
 
-@Suite struct RestartTests {
+@Suite(.timeLimit(.minutes(3))) struct RestartTests {
     /// The service is gone from one moment to the next; on the same database, all is as it was.
     @Test func aReadyJobSurvives() async throws {
         let directory = try temporaryDirectory()

@@ -10,7 +10,7 @@ import SpallocServer
 import SpiNNakerMachine
 import Testing
 
-@Suite struct StoreTests {
+@Suite(.timeLimit(.minutes(3))) struct StoreTests {
     private func withStore(
         _ body: (Store, String) async throws -> Void, machines: [MachineDefinition] = [machineDefinition()]
     ) async throws {

@@ -11,7 +11,7 @@ import SpiNNakerWire
 import Testing
 
 /// The commands, as the original server answers them (v1-protocol.md §1.2 to §1.7).
-@Suite struct V1CommandTests {
+@Suite(.timeLimit(.minutes(3))) struct V1CommandTests {
     // MARK: - Life of a job
 
     @Test func fromCreationToTheEnd() async throws {

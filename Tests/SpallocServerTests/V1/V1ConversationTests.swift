@@ -7,7 +7,7 @@ import SpallocServer
 import SpiNNakerWire
 import Testing
 
-@Suite struct V1ConversationTests {
+@Suite(.timeLimit(.minutes(3))) struct V1ConversationTests {
     /// What becomes of some bytes, each request being answered at once.
     private func steps(_ pieces: [String], limit: Int = 200, end: Bool = false) -> [V1Conversation.Step] {
         var conversation = V1Conversation(limit: limit)
@@ -124,7 +124,7 @@ import Testing
     }
 }
 
-@Suite struct V1WatchTests {
+@Suite(.timeLimit(.minutes(3))) struct V1WatchTests {
     @Test func nothingThenSomeThenAll() {
         var watch = V1Watch<Int>()
         #expect(!watch.covers(1))

@@ -9,7 +9,7 @@ import SpiNNakerWire
 import Testing
 
 /// The event loop's side alone, with time that the test turns and answers that it gives when it likes.
-@Suite struct V1HandlerTests {
+@Suite(.timeLimit(.minutes(3))) struct V1HandlerTests {
     private struct Setup {
         let channel: EmbeddedChannel
         let handler: V1Handler

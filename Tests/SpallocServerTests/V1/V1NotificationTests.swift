@@ -9,7 +9,7 @@ import SpallocServer
 import SpiNNakerWire
 import Testing
 
-@Suite struct V1NotificationTests {
+@Suite(.timeLimit(.minutes(3))) struct V1NotificationTests {
     /// The next notifications until one names the machine or job.
     private func expect(_ client: V1TestClient, job: Int, onlyIt: Bool = false) async throws {
         while true {

@@ -7,7 +7,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
 
-@Suite struct V1PlaceTests {
+@Suite(.timeLimit(.minutes(3))) struct V1PlaceTests {
     @Test func positions() async throws {
         try await withV1(machines: [machineDefinition(2, 2)]) { _, _, client async throws in
             // By place or by name: the parameters are called x, y and z in both directions.

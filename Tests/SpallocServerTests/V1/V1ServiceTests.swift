@@ -11,7 +11,7 @@ import SpiNNakerWire
 import Testing
 
 /// The port: bytes as they come, peers as they are.
-@Suite struct V1ServiceTests {
+@Suite(.timeLimit(.minutes(3))) struct V1ServiceTests {
     @Test func itIsOffUnlessItIsOn() async throws {
         try await withService { harness, _ in
             #expect(harness.application.v1 == nil && harness.application.v1Port == nil)

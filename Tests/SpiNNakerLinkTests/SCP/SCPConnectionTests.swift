@@ -11,7 +11,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
 
-@Suite struct SCPConnectionTests {
+@Suite(.timeLimit(.minutes(3))) struct SCPConnectionTests {
     private let version = VersionInfo(
         virtualCore: 0, physicalCore: 1, chip: ChipID(0, 0), buildDate: 1, name: "SC&MP", hardware: "SpiNNaker",
         version: SoftwareVersion(major: 4, minor: 0, patch: 0))

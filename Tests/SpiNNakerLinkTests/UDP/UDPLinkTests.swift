@@ -11,7 +11,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
 
-@Suite struct UDPLinkTests {
+@Suite(.timeLimit(.minutes(3))) struct UDPLinkTests {
     private var loop: any EventLoop { MultiThreadedEventLoopGroup.singleton.next() }
 
     @Test func aMegabyteThereAndBack() async throws {

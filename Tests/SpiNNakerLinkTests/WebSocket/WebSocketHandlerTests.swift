@@ -9,7 +9,7 @@ import SpiNNakerLink
 import Testing
 
 /// One end alone, in virtual time: what goes out for what comes in.
-@Suite struct WebSocketHandlerTests {
+@Suite(.timeLimit(.minutes(3))) struct WebSocketHandlerTests {
     final class User: WebSocketUser {
         var socket: WebSocketHandler?
         var messages: [String] = []

@@ -14,7 +14,7 @@ import VirtualSpiNNaker
 import VirtualSpiNNakerHost
 
 /// Live input and output: against SpiNNMan's bytes, and with programs on virtual boards.
-@Suite(.serialized) struct LiveEventTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct LiveEventTests {
     private let core = CoreID(1, 0, 4)
 
     // MARK: - Vectors

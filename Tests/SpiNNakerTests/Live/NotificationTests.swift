@@ -9,7 +9,7 @@ import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
 
-@Suite(.serialized) struct NotificationTests {
+@Suite(.serialized, .timeLimit(.minutes(3))) struct NotificationTests {
     /// Both ends of ours: `notify.handshake`, twice over.
     @Test func aRunInTwoParts() async throws {
         try await NotificationListener.with(address: .loopback, port: 0) { listener in
