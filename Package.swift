@@ -61,6 +61,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // What every command needs and none of the rows below knows: signals, what is printed, errors in files people write.
@@ -150,6 +152,8 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Yams", package: "Yams"),
             ] + nio,
             swiftSettings: strict),
         .target(
@@ -267,8 +271,8 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerLink", "SpiNNakerEngine",
-                "SpiNNakerWire",
+                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI",
+                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

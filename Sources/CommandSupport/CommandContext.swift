@@ -12,6 +12,8 @@ package struct CommandContext: Sendable {
     package var out: @Sendable (String) -> Void
     /// Everything else: progress and errors.
     package var err: @Sendable (String) -> Void
+    /// Asks for what must not be seen: ``readSecret(prompt:twice:)``. `twice`: a person types it again.
+    package var secret: @Sendable (_ prompt: String, _ twice: Bool) throws -> String = readSecret
 
     package init(
         environment: [String: String], isTerminal: Bool, out: @escaping @Sendable (String) -> Void,

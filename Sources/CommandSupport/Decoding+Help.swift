@@ -49,6 +49,11 @@ extension DecodingError {
     }
 }
 
+/// A key that nobody knows: so that its line can be found.
+package struct UnknownKey: Error {
+    package let name: String
+}
+
 /// Any key at all.
 private struct AnyKey: CodingKey {
     var stringValue: String
@@ -66,7 +71,9 @@ extension Decoder {
         let suggestion =
             nearest.map { editDistance($0, unknown) <= max(2, unknown.count / 3) ? "; did you mean \"\($0)\"?" : "" } ?? ""
         throw DecodingError.dataCorrupted(
-            .init(codingPath: self.codingPath, debugDescription: "unknown key \"\(unknown)\"\(suggestion)"))
+            .init(
+                codingPath: self.codingPath, debugDescription: "unknown key \"\(unknown)\"\(suggestion)",
+                underlyingError: UnknownKey(name: unknown)))
     }
 }
 

@@ -8,49 +8,32 @@ import Foundation
 import Logging
 import SpallocServer
 
-/// `spallocd`: the allocation service.
+/// `spallocd`: the allocation service, and what its operator does beside it.
 package struct DaemonTool: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "spallocd",
         abstract: "The Spalloc allocation service: shares SpiNNaker machines between users.",
         discussion: """
-            Everything it is told is in one JSON file: where to listen, the certificate, the database file, machines, users. \
+            Everything it is told is in one YAML or JSON file: where to listen, the certificate, the database file, machines, users. \
             Jobs, boards and sessions are in the database: a service that is killed goes on where it was.
 
             EXAMPLES
-              spallocd --config /etc/spallocd.json --check
-              spallocd --config /etc/spallocd.json
+              spallocd check-config /etc/spallocd/spallocd.yaml
+              spallocd user add ada --trust-level ADMIN --config /etc/spallocd/spallocd.yaml
+              spallocd machine import lab.json --config /etc/spallocd/spallocd.yaml
+              spallocd --config /etc/spallocd/spallocd.yaml
+              spallocd backup /backup/spalloc.sqlite --config /etc/spallocd/spallocd.yaml
 
-            SIGTERM and Ctrl-C let requests under way come to their end; jobs stay as they are.
+            EXIT CODES
+              0  done    1  it went wrong, standard error says why    2  the command line is wrong
             """,
-        version: VersionCommand.version)
-
-    @Option(name: .shortAndLong, help: ArgumentHelp("The configuration.", valueName: "file"))
-    var config: String
-
-    @Flag(help: "Only read the configuration, say what is wrong with it, and end.")
-    var check = false
-
-    @Option(help: "What to log: trace, debug, info, notice, warning, error, critical.")
-    var logLevel = LogLevel(.info)
+        version: VersionCommand.version,
+        subcommands: [
+            DaemonServe.self, DaemonCheckConfig.self, DaemonUser.self, DaemonMachine.self, DaemonBackup.self,
+        ],
+        defaultSubcommand: DaemonServe.self)
 
     package init() {}
-
-    package func run() async throws {
-        if self.check {
-            let configuration = try SpallocDaemon.configuration(from: self.config)
-            let boards = configuration.machines.reduce(0) { $0 + $1.boards.count }
-            CommandContext.current.out(
-                "\(self.config) is good: \(configuration.machines.count) machines, \(boards) boards, "
-                    + "\(configuration.users.count) users, \(configuration.host):\(configuration.port)")
-            return
-        }
-        var logger = Logger(label: "spallocd", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = self.logLevel.level
-        try await SpallocDaemon.run(configurationPath: self.config, logger: logger) { [logger] port in
-            logger.notice("spallocd is ready", metadata: ["port": "\(port)"])
-        }
-    }
 
     /// Runs a command line and says with which code the process shall exit.
     package static func start(_ arguments: [String]? = nil) async -> Int32 {
@@ -78,6 +61,14 @@ package struct DaemonTool: AsyncParsableCommand {
     }
 }
 
+/// Which configuration.
+struct DaemonConfiguration: ParsableArguments {
+    @Option(name: .shortAndLong, help: ArgumentHelp("The configuration, YAML or JSON.", valueName: "file"))
+    var config: String
+
+    func load() throws -> SpallocServerConfiguration { try SpallocDaemon.configuration(from: self.config) }
+}
+
 /// A log level by its name.
 struct LogLevel: ExpressibleByArgument {
     var level: Logger.Level
@@ -87,4 +78,8 @@ struct LogLevel: ExpressibleByArgument {
         self.level = level
     }
     var defaultValueDescription: String { self.level.rawValue }
+}
+
+extension TrustLevel: ExpressibleByArgument {
+    public init?(argument: String) { self.init(rawValue: argument.uppercased()) }
 }

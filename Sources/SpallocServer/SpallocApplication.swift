@@ -61,6 +61,25 @@ public struct SpallocApplication: Sendable {
             core: core, v1: v1, tls: tls, factory: bmps ?? SCPBMPController.factory(power: configuration.power))
     }
 
+    /// Everything that can be found wrong without opening the database or listening: out of range settings, a certificate that cannot be
+    /// used, a directory for the database that is not there.
+    ///
+    /// - Throws: ``SpallocServerError`` that names what is wrong.
+    package static func check(_ configuration: SpallocServerConfiguration) throws(SpallocServerError) {
+        try configuration.validate()
+        if let tls = configuration.tls { _ = try self.tlsConfiguration(tls) }
+        let path = configuration.databasePath
+        var isDirectory: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
+            guard !isDirectory.boolValue else { throw SpallocServerError(.database, "the database \(path) is a directory") }
+            return
+        }
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue else {
+            throw SpallocServerError(.database, "there is no directory \(directory) for the database")
+        }
+    }
+
     private init(core: ServiceCore, v1: V1Service?, tls: TLSConfiguration?, factory: @escaping BMPControllerFactory) {
         self.core = core
         self.v1 = v1

@@ -18,6 +18,8 @@ public struct SpallocServerError: Error, Hashable, Sendable, CustomStringConvert
         case tls
         /// The database cannot be opened or is not ours.
         case database
+        /// What an operator asked for cannot be done: no such user, a file that exists.
+        case administration
     }
 
     public var code: Code

@@ -32,6 +32,11 @@ package struct MachineDefinitionFile: Decodable {
         }
     }
 
+    /// - Throws: ``SpallocServerError`` with the file, the place in it, and what is wrong there.
+    package static func load(_ path: String) throws(SpallocServerError) -> [MachineDefinition] {
+        try self.parse(try readFile(path), name: path)
+    }
+
     private static let heritage = ["port", "ip", "timeout-check-interval", "max-retired-jobs", "seconds-before-free"]
 
     private enum CodingKeys: String, CodingKey { case machines }

@@ -3,7 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 /// Everything that one service is told. Values that are not given are the reference's defaults.
-public struct SpallocServerConfiguration: Sendable {
+public struct SpallocServerConfiguration: Hashable, Sendable {
     public struct TLS: Hashable, Sendable {
         /// PEM, the server's certificate first.
         public var certificateChainPath: String

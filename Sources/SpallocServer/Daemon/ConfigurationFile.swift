@@ -6,7 +6,7 @@ import CommandSupport
 import Foundation
 import SpallocAPI
 
-/// What `spallocd` reads: a JSON file. A key that is not in the table is an error. Paths are relative to the file's directory; durations
+/// What `spallocd` reads: a YAML file (`.yaml`, `.yml`) or a JSON one. A key that is not in the table is an error. Paths are relative to the file's directory; durations
 /// are numbers of seconds or ISO-8601 text.
 ///
 /// | key | meaning, default |
@@ -202,21 +202,16 @@ struct ConfigurationFile: Decodable {
 
     /// - Throws: ``SpallocServerError`` with the file, the place in it, and what is wrong there.
     static func load(_ path: String) throws(SpallocServerError) -> SpallocServerConfiguration {
-        let data = try readFile(path)
+        let file = try ConfigurationText(path: path, data: try readFile(path)).decode(ConfigurationFile.self)
         do {
-            let file = try JSONDecoder().decode(ConfigurationFile.self, from: data)
             return try file.resolved(in: URL(fileURLWithPath: path).deletingLastPathComponent())
-        } catch let error as DecodingError {
-            throw SpallocServerError(.configuration, "\(path): \(error.explanation)")
-        } catch let error as SpallocServerError {
-            throw SpallocServerError(error.code, "\(path): \(error.message)")
         } catch {
-            throw SpallocServerError(.configuration, "\(path): \(error)")
+            throw SpallocServerError(error.code, "\(path): \(error.message)")
         }
     }
 }
 
-private func readFile(_ path: String) throws(SpallocServerError) -> Data {
+func readFile(_ path: String) throws(SpallocServerError) -> Data {
     do {
         return try Data(contentsOf: URL(fileURLWithPath: path))
     } catch {

@@ -16,6 +16,8 @@ package final class Logins: Sendable {
 
     private struct Verified {
         var user: Int64
+        /// What the store had. Another process may have given the user a new password since.
+        var hash: PasswordHash
         var until: Timestamp
     }
 
@@ -39,6 +41,12 @@ package final class Logins: Sendable {
 
     /// The full check, which also counts failures.
     package func logIn(name: String, password: String) async throws -> Result<UserRecord, Refusal> {
+        try await self.check(name: name, password: password).map(\.user)
+    }
+
+    private func check(
+        name: String, password: String
+    ) async throws -> Result<(user: UserRecord, hash: PasswordHash), Refusal> {
         let name = name.trimmingCharacters(in: .whitespacesAndNewlines)
         guard !name.isEmpty, let (user, hash) = try await self.store.user(named: name), let hash else {
             // An unknown name takes as long as a wrong password.
@@ -53,7 +61,7 @@ package final class Logins: Sendable {
         }
         guard user.enabled else { return .failure(.disabled) }
         try await self.store.recordLogin(user: user.id, succeeded: true, lockout: self.lockout, now: now)
-        return .success(user)
+        return .success((user, hash))
     }
 
     /// For Basic authentication: a password that was right within the last minute is taken as right.
@@ -61,19 +69,17 @@ package final class Logins: Sendable {
         let now = self.clock()
         let key = Data(HMAC<SHA256>.authenticationCode(for: Array("\(name)\u{0}\(password)".utf8), using: self.macKey))
         if let known = self.verified.withLockedValue({ $0[key] }), known.until > now,
-            let user = try await self.store.user(id: known.user), user.enabled, user.lockedUntil.map({ $0 <= now }) ?? true
+            let (user, hash) = try await self.store.user(id: known.user), hash == known.hash, user.enabled,
+            user.lockedUntil.map({ $0 <= now }) ?? true
         {
             return user
         }
-        guard case .success(let user) = try await self.logIn(name: name, password: password) else { return nil }
+        guard case .success(let (user, hash)) = try await self.check(name: name, password: password) else { return nil }
         self.verified.withLockedValue { verified in
             if verified.count >= Logins.maximumVerified { verified = verified.filter { $0.value.until > now } }
             if verified.count >= Logins.maximumVerified { verified.removeAll() }
-            verified[key] = Verified(user: user.id, until: now + Logins.verifiedFor)
+            verified[key] = Verified(user: user.id, hash: hash, until: now + Logins.verifiedFor)
         }
         return user
     }
-
-    /// A password was changed: nothing is taken as right any more.
-    package func forgetVerified() { self.verified.withLockedValue { $0.removeAll() } }
 }

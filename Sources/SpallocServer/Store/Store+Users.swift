@@ -46,8 +46,12 @@ extension Store {
         }
     }
 
-    package func user(id: Int64) async throws -> UserRecord? {
-        try await self.pool.read { db in try db.row("SELECT * FROM user WHERE id = ?", [id]).map(UserRecord.init(row:)) }
+    package func user(id: Int64) async throws -> (user: UserRecord, password: PasswordHash?)? {
+        try await self.pool.read { db in
+            try db.row("SELECT * FROM user WHERE id = ?", [id]).map { row in
+                (UserRecord(row: row), (row["password"] as String?).flatMap(PasswordHash.init))
+            }
+        }
     }
 
     package func users() async throws -> [UserRecord] {

@@ -49,11 +49,17 @@ package final class Store: Sendable {
 
     package func close() throws { try self.pool.close() }
 
-    /// Copies the database to another file while the service runs.
+    /// Copies the database to another file while the service runs, and reads the copy once.
+    ///
+    /// - Throws: ``SpallocServerError`` if the copy is damaged, which says that the database is, or the disk.
     package func backUp(to path: String) throws {
         let copy = try DatabaseQueue(path: path)
         try self.pool.backup(to: copy)
+        let problems = try copy.read { try String.fetchAll($0, sql: "PRAGMA integrity_check(1)") }
         try copy.close()
+        guard problems == ["ok"] else {
+            throw SpallocServerError(.database, "the copy of the database is damaged: \(problems.joined(separator: "; "))")
+        }
     }
 }
 

@@ -1,0 +1,135 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import Testing
+
+@testable import SpallocServer
+
+/// The configuration as YAML, and the commented file that we hand out.
+@Suite(.timeLimit(.minutes(3))) struct YAMLConfigurationTests {
+    static let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+
+    private func load(_ text: String, name: String = "spallocd.yaml", _ files: [String: String] = [:]) throws
+        -> SpallocServerConfiguration
+    {
+        let directory = try temporaryDirectory()
+        defer { try? FileManager.default.removeItem(at: directory) }
+        for (name, text) in files.merging([name: text], uniquingKeysWith: { $1 }) {
+            try text.write(to: directory.appendingPathComponent(name), atomically: true, encoding: .utf8)
+        }
+        return try SpallocDaemon.configuration(from: directory.appendingPathComponent(name).path)
+    }
+
+    private func example() throws -> String {
+        try String(contentsOf: Self.repository.appendingPathComponent("packaging/spallocd.yaml"), encoding: .utf8)
+    }
+
+    /// The example with the options that it does not set: `#word` becomes `word`, and what they replace goes.
+    private func fullExample() throws -> String {
+        try self.example().split(separator: "\n", omittingEmptySubsequences: false).filter { $0 != "users: []" }
+            .map { line in
+                guard line.hasPrefix("#"), let next = line.dropFirst().first, next != " " || line.hasPrefix("#  ") else {
+                    return line
+                }
+                return line.dropFirst()
+            }.joined(separator: "\n")
+    }
+
+    // MARK: - The example
+
+    @Test func theExampleIsTheDefaults() throws {
+        let configuration = try self.load(try self.example())
+        var expected = SpallocServerConfiguration(databasePath: configuration.databasePath)
+        #expect(configuration.databasePath.hasSuffix("/spalloc.sqlite"))
+        #expect(configuration == expected)
+        expected.port += 1
+        #expect(configuration != expected, "the comparison sees differences")
+    }
+
+    @Test func theExampleSetsOrShowsEveryOption() throws {
+        let text = try self.fullExample()
+        let keys: [[String]] = [
+            ConfigurationFile.CodingKeys.allCases.map(\.rawValue), ConfigurationFile.TLS.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.User.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.Timings.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.Power.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.Lockout.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.V1.CodingKeys.allCases.map(\.rawValue),
+        ]
+        for key in keys.joined() {
+            #expect(text.contains(try Regex("(?m)^( *- | *)\(key):")), "\(key) is not in packaging/spallocd.yaml")
+        }
+    }
+
+    @Test func whatTheExampleShowsUnsetCanBeSet() throws {
+        let configuration = try self.load(try self.fullExample(), ["ada.password": "lovelace\n"])
+        #expect(
+            configuration.users == [
+                .init(name: "ada", password: "lovelace", trustLevel: .admin), .init(name: "bob", password: "not-a-good-one"),
+            ])
+        #expect(configuration.tls?.privateKeyPath.hasSuffix("/key.pem") == true)
+        #expect(configuration.emergencyStopCode == "a-long-word")
+    }
+
+    // MARK: - YAML
+
+    @Test func yamlAndJSONAreTheSame() throws {
+        let yaml = """
+            database: db   # where
+            port: 9000
+            proxy: no
+            timings: {long-poll: PT5S, minimum-keepalive: 1.5}
+            power:
+              fpga-attempts: 7
+            users:
+              - {name: "ada", password: 12345}
+            """
+        let json = #"""
+            {"database":"db","port":9000,"proxy":false,"timings":{"long-poll":"PT5S","minimum-keepalive":1.5},
+             "power":{"fpga-attempts":7},"users":[{"name":"ada","password":"12345"}]}
+            """#
+        var fromYAML = try self.load(yaml)
+        let fromJSON = try self.load(json, name: "spallocd.json")
+        fromYAML.databasePath = fromJSON.databasePath
+        #expect(fromYAML == fromJSON)
+        #expect(fromJSON.timings.longPoll == .seconds(5) && fromJSON.power.fpgaAttempts == 7 && !fromJSON.proxyEnabled)
+    }
+
+    @Test(arguments: [
+        ("database: x\nprt: 1", "unknown key \"prt\"; did you mean \"port\"? (line 2)"),
+        ("database: x\n\npower:\n  # why\n  atempts: 1", "power: unknown key \"atempts\"; did you mean \"attempts\"? (line 5)"),
+        (
+            "database: x\nusers:\n  - name: a\n    pasword: p",
+            "users[0]: unknown key \"pasword\"; did you mean \"password\"? (line 4)"
+        ),
+        ("database: x\ntimings:\n  long-poll: soon", "(line 3)"),
+        ("database: x\nport: many", "port: this is not a number (line 2)"),
+        ("database: x\nport: 1\nport: 2", "\"port\" is given twice"),
+        ("database: x\nport: 70000", "port 70000 is not in 0...65535"),
+        ("port: 1", "\"database\" is missing"),
+        ("database: [x", "not YAML: "),
+        ("database: x\n\tport: 1", "not YAML: "),
+        ("", "spallocd.yaml: "),
+    ])
+    func everyMistakeIsNamedWithItsLine(_ yaml: String, _ message: String) throws {
+        let error = try #require(#expect(throws: SpallocServerError.self) { try self.load(yaml) })
+        #expect(error.message.contains("spallocd.yaml: ") && error.message.contains(message), "\(error.message)")
+    }
+
+    @Test func aMistakeInJSONHasItsLineToo() throws {
+        let error = try #require(
+            #expect(throws: SpallocServerError.self) {
+                try self.load("{\"database\": \"x\",\n \"v1\": {\n  \"prot\": 1}}", name: "spallocd.json")
+            })
+        #expect(error.message.hasSuffix("v1: unknown key \"prot\"; did you mean \"port\"? (line 3)"), "\(error.message)")
+    }
+
+    @Test func aFileThatIsNoConfigurationIsNotRead() throws {
+        let error = try #require(
+            #expect(throws: SpallocServerError.self) { try self.load(String(repeating: "#\n", count: 1 << 20)) })
+        #expect(error.message.contains("longer than"), "\(error.message)")
+    }
+}
