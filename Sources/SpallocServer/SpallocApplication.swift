@@ -29,6 +29,8 @@ public struct SpallocApplication: Sendable {
     /// nil: there is no legacy port.
     package let v1: V1Service?
     private let tls: TLSConfiguration?
+    /// Where the metrics' own listener listens, once it does.
+    private let metricsListener = NIOLockedValueBox<Int?>(nil)
 
     /// Opens the database, adds the machines and users of the configuration, and reads the certificate. Nothing runs or listens yet.
     ///
@@ -155,6 +157,11 @@ public struct SpallocApplication: Sendable {
         try? core.store.close()
     }
 
+    /// The port of the metrics' own listener; nil if there is none, and until it listens.
+    package var metricsPort: Int? { self.metricsListener.withLockedValue { $0 } }
+
+    private var metricsPage: MetricsPage { MetricsPage(core: self.core, registry: self.registry, v1: self.v1) }
+
     /// The port of the legacy protocol; nil if there is none, and until the service is ready.
     public var v1Port: Int? { self.v1?.port }
 
@@ -170,6 +177,14 @@ public struct SpallocApplication: Sendable {
             ExpiryService(core: self.core) { [sessions] in try await sessions.sweep() },
         ]
         if let v1 { services.append(v1) }
+        let metrics = self.core.configuration.metrics
+        if let port = metrics.port {
+            let listener = self.metricsListener
+            services.append(
+                self.metricsPage.listener(metrics, port: port, logger: self.core.logger) { port in
+                    listener.withLockedValue { $0 = port }
+                })
+        }
         return Application(
             responder: self.router().buildResponder(),
             server: try .http1WithWebSocket(authoriser: { head, _ in await authoriser.decide(head) }, tls: self.tls),
@@ -186,11 +201,17 @@ public struct SpallocApplication: Sendable {
     package func router() -> Router<SpallocRequestContext> {
         let router = Router(context: SpallocRequestContext.self, options: [.autoGenerateHeadEndpoints])
         let tls = self.tls != nil
+        router.add(middleware: RequestMetrics(metrics: self.core.metrics))
         router.add(middleware: ProblemsMiddleware())
         let base = router.group(RouterPath(self.core.configuration.basePath))
         LoginController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
         IndexController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
         OperationsController(core: self.core).addPublicRoutes(to: base)
+
+        if self.core.configuration.metrics.enabled {
+            self.metricsPage.addRoute(
+                to: router.group().add(middleware: Authenticator(sessions: self.sessions, logins: self.logins)))
+        }
 
         let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))
         let seen = SeenRevisions()

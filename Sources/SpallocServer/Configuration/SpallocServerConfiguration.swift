@@ -90,6 +90,17 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         public init() {}
     }
 
+    /// Figures for Prometheus, at `/metrics`.
+    public struct Metrics: Hashable, Sendable {
+        /// Whether administrators can read them at the service's own address.
+        public var enabled = true
+        /// nil: no listener of their own. 0: any free port. It asks for no login: who can reach it can read them.
+        public var port: Int?
+        public var host = "127.0.0.1"
+
+        public init() {}
+    }
+
     /// The address to listen on.
     public var host: String
     /// 0: any free port; which one it is, the service says when it is ready.
@@ -110,6 +121,9 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     public var lockout: Lockout
     /// The legacy port. Off by default.
     public var v1 = V1()
+    public var metrics = Metrics()
+    /// One more websocket of one user, over all jobs, is refused.
+    public var websocketsPerUser = 2048
     /// The longest body of a request, in bytes: what can be written to a board's memory at once.
     public var maximumBody: Int
     /// nil: there is no emergency stop.
@@ -156,6 +170,8 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
             "the session idle time does not exceed the maximum keepalive")
         try require(self.power.fpgaAttempts > 0 && self.power.attempts > 0, "power attempts must be at least 1")
         try require((0...65535).contains(self.v1.port), "v1 port \(self.v1.port) is not in 0...65535")
+        try require((0...65535).contains(self.metrics.port ?? 0), "metrics port \(self.metrics.port ?? 0) is not in 0...65535")
+        try require(self.websocketsPerUser > 0, "the number of websockets per user must be at least 1")
         try require(!self.v1.serviceUser.allSatisfy(\.isWhitespace), "the v1 service user has no name")
         try require(self.v1.maximumConnections > 0, "the number of v1 connections must be at least 1")
         try require(self.v1.maximumJobs > 0, "the number of v1 jobs must be at least 1")

@@ -23,6 +23,8 @@ import SpallocAPI
 /// | `timings` | `long-poll` 30, `minimum-keepalive` 30, `maximum-keepalive` 300, `shutdown` 10, `session-idle` 1800 |
 /// | `power` | `off-wait` 30, `settle` 0, `fpga-attempts` 3, `attempts` 2, `retry-interval` 15, `set-aside` 600, `command-timeout` 2, `power-on-timeout` 10 |
 /// | `lockout` | `failures` 3, `duration` 86400 |
+/// | `websockets-per-user` | 2048 |
+/// | `metrics` | `enabled` true, `host` 127.0.0.1, `port` none: no listener of their own |
 /// | `v1` | the legacy port: `enabled` false, `host` 127.0.0.1, `port` 22244, `service-user` v1, `maximum-connections` 1024, `maximum-jobs` 2000, `stall` 60 |
 struct ConfigurationFile: Decodable {
     struct TLS: Decodable {
@@ -140,6 +142,18 @@ struct ConfigurationFile: Decodable {
         }
     }
 
+    struct Metrics: Decodable {
+        var value = SpallocServerConfiguration.Metrics()
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case enabled, host, port }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.value.enabled = try values.decodeIfPresent(Bool.self, forKey: .enabled) ?? self.value.enabled
+            self.value.host = try values.decodeIfPresent(String.self, forKey: .host) ?? self.value.host
+            self.value.port = try values.decodeIfPresent(Int.self, forKey: .port)
+        }
+    }
+
     private var configuration: SpallocServerConfiguration
     private var tls: TLS?
     private var machineFiles: [String]
@@ -153,7 +167,8 @@ struct ConfigurationFile: Decodable {
         case users, proxy
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
-        case timings, power, lockout, v1
+        case websocketsPerUser = "websockets-per-user"
+        case timings, power, lockout, metrics, v1
     }
 
     init(from decoder: any Decoder) throws {
@@ -165,6 +180,9 @@ struct ConfigurationFile: Decodable {
         configuration.proxyEnabled = try values.decodeIfPresent(Bool.self, forKey: .proxy) ?? configuration.proxyEnabled
         configuration.emergencyStopCode = try values.decodeIfPresent(String.self, forKey: .emergencyStopCode)
         configuration.maximumBody = try values.decodeIfPresent(Int.self, forKey: .maximumBody) ?? configuration.maximumBody
+        configuration.websocketsPerUser =
+            try values.decodeIfPresent(Int.self, forKey: .websocketsPerUser) ?? configuration.websocketsPerUser
+        configuration.metrics = try values.decodeIfPresent(Metrics.self, forKey: .metrics)?.value ?? configuration.metrics
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power
         configuration.lockout = try values.decodeIfPresent(Lockout.self, forKey: .lockout)?.value ?? configuration.lockout

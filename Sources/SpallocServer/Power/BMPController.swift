@@ -22,6 +22,15 @@ package enum BMPError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The service is stopping.
     case cancelled
 
+    /// For counting.
+    var label: String {
+        switch self {
+        case .unreachable: "unreachable"
+        case .refused: "refused"
+        case .cancelled: "cancelled"
+        }
+    }
+
     package var description: String {
         switch self {
         case .unreachable(let detail): "the BMP does not answer: \(detail)"

@@ -14,12 +14,16 @@ struct BMPWorker: Sendable {
     let bmp: MachineCatalogue.BMP
     let store: Store
     let factory: BMPControllerFactory
-    let power: SpallocServerConfiguration.Power
+    /// As they are now: they may be changed while the service runs.
+    let settings: @Sendable () -> SpallocServerConfiguration.Power
+    let metrics: ServiceMetrics
     let nudge: Nudge
     let clock: WallClock
     let logger: Logger
     /// What was done is written down: jobs have changed, boards are free.
     let report: @Sendable (_ changes: [JobChange], _ freed: Bool) async -> Void
+
+    private var power: SpallocServerConfiguration.Power { self.settings() }
 
     func run() async {
         var controller: (any BMPController)?
@@ -74,7 +78,9 @@ struct BMPWorker: Sendable {
     private func switchOn(_ tasks: [PowerTask], _ controller: any BMPController) async -> [PowerOutcome] {
         var outcomes: [PowerOutcome] = []
         var waiting = tasks
-        for attempt in 1...self.power.fpgaAttempts {
+        // A round keeps to what it began with.
+        let attempts = self.power.fpgaAttempts
+        for attempt in 1...attempts {
             do throws(BMPError) {
                 let slots = waiting.map(\.slot)
                 try await self.trying("power on") { () throws(BMPError) in try await controller.setPower(slots: slots, on: true)
@@ -108,7 +114,7 @@ struct BMPWorker: Sendable {
         return outcomes
             + waiting.map {
                 PowerOutcome(
-                    task: $0, result: .boardFailed("its FPGAs did not come up in \(self.power.fpgaAttempts) power cycles"))
+                    task: $0, result: .boardFailed("its FPGAs did not come up in \(attempts) power cycles"))
             }
     }
 
@@ -151,9 +157,13 @@ struct BMPWorker: Sendable {
     ) async throws(BMPError) -> Value {
         var attempt = 1
         while true {
+            let started = ContinuousClock.now
             do throws(BMPError) {
-                return try await body()
+                let value = try await body()
+                self.metrics.powerCommand(what, result: "done", took: started.duration(to: .now))
+                return value
             } catch {
+                self.metrics.powerCommand(what, result: error.label, took: started.duration(to: .now))
                 guard case .unreachable = error, attempt < self.power.attempts else { throw error }
                 self.logger.warning(
                     "BMP command failed", metadata: ["command": "\(what)", "error": "\(error)", "attempt": "\(attempt)"])

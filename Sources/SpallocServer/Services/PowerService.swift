@@ -59,7 +59,8 @@ package struct PowerService: Service {
         logger[metadataKey: "machine"] = "\(bmp.machine)"
         let core = self.core
         return BMPWorker(
-            bmp: bmp, store: core.store, factory: self.factory, power: core.configuration.power, nudge: nudge,
+            bmp: bmp, store: core.store, factory: self.factory, settings: { core.configuration.power }, metrics: core.metrics,
+            nudge: nudge,
             clock: core.clock,
             logger: logger
         ) { changes, freed in

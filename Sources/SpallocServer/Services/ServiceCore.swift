@@ -7,7 +7,8 @@ import NIOConcurrencyHelpers
 
 /// What the services and the HTTP side share: the store, the hub, and who is to be woken.
 package final class ServiceCore: Sendable {
-    package let configuration: SpallocServerConfiguration
+    private let settings: NIOLockedValueBox<SpallocServerConfiguration>
+    package let metrics = ServiceMetrics()
     package let store: Store
     package let changes: JobChanges
     package let clock: WallClock
@@ -23,11 +24,17 @@ package final class ServiceCore: Sendable {
     package init(
         configuration: SpallocServerConfiguration, store: Store, clock: @escaping WallClock = SystemClock.now, logger: Logger
     ) {
-        self.configuration = configuration
+        self.settings = NIOLockedValueBox(configuration)
         self.store = store
         self.changes = JobChanges()
         self.clock = clock
         self.logger = logger
+    }
+
+    /// As it is now: some of it changes when the service is told to read it anew.
+    package var configuration: SpallocServerConfiguration {
+        get { self.settings.withLockedValue { $0 } }
+        set { self.settings.withLockedValue { $0 = newValue } }
     }
 
     package func observe(_ observer: @escaping @Sendable (JobChange) -> Void) {

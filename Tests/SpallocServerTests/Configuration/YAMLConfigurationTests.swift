@@ -57,6 +57,7 @@ import Testing
             ConfigurationFile.Timings.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.Power.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.Lockout.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.Metrics.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.V1.CodingKeys.allCases.map(\.rawValue),
         ]
         for key in keys.joined() {
@@ -71,7 +72,7 @@ import Testing
                 .init(name: "ada", password: "lovelace", trustLevel: .admin), .init(name: "bob", password: "not-a-good-one"),
             ])
         #expect(configuration.tls?.privateKeyPath.hasSuffix("/key.pem") == true)
-        #expect(configuration.emergencyStopCode == "a-long-word")
+        #expect(configuration.emergencyStopCode == "a-long-word" && configuration.metrics.port == 9464)
     }
 
     // MARK: - YAML

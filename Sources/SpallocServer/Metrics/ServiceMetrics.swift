@@ -1,0 +1,52 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import CoreMetrics
+
+/// What one service counts as it goes. What it has (jobs, boards) is looked up when the page is asked for: ``MetricsPage``.
+package struct ServiceMetrics: Sendable {
+    package let registry: PrometheusRegistry
+
+    package init() {
+        self.registry = PrometheusRegistry(help: [
+            "spalloc_http_requests_total": "HTTP requests answered, by method, route and status.",
+            "spalloc_http_request_duration_seconds": "How long HTTP requests took, waiting for a change included.",
+            "spalloc_power_commands_total": "Commands to BMPs, by command and what became of them.",
+            "spalloc_power_command_duration_seconds": "How long commands to BMPs took, each try by itself.",
+            "spalloc_reloads_total": "SIGHUPs, by result.",
+        ])
+    }
+
+    func request(method: String, route: String, status: Int, took: Duration) {
+        let labels = [("method", method), ("route", route)]
+        Counter(
+            label: "spalloc_http_requests_total", dimensions: labels + [("status", "\(status)")], factory: self.registry
+        ).increment()
+        Timer(label: "spalloc_http_request_duration_seconds", dimensions: labels, factory: self.registry).record(took)
+    }
+
+    func powerCommand(_ command: String, result: String, took: Duration) {
+        Counter(
+            label: "spalloc_power_commands_total", dimensions: [("command", command), ("result", result)],
+            factory: self.registry
+        ).increment()
+        Timer(
+            label: "spalloc_power_command_duration_seconds", dimensions: [("command", command)], factory: self.registry
+        ).record(took)
+    }
+
+    func reload(succeeded: Bool) {
+        Counter(
+            label: "spalloc_reloads_total", dimensions: [("result", succeeded ? "done" : "failed")], factory: self.registry
+        ).increment()
+    }
+}
+
+extension Timer {
+    fileprivate func record(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        self.recordNanoseconds(overflow ? .max : product &+ attoseconds / 1_000_000_000)
+    }
+}
