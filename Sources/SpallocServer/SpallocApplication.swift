@@ -89,7 +89,7 @@ public struct SpallocApplication: Sendable {
         self.factory = factory
         self.sessions = Sessions(store: core.store, clock: core.clock, idle: core.configuration.timings.sessionIdle)
         self.logins = Logins(
-            store: core.store, clock: core.clock, lockout: core.configuration.lockout,
+            store: core.store, clock: core.clock, lockout: { core.configuration.lockout },
             rounds: core.configuration.passwordRounds)
         let (registry, connections) = (ProxyRegistry(), BoardConnections())
         self.registry = registry

@@ -30,7 +30,10 @@ struct ProxyAuthoriser: Sendable {
             let name = path.dropFirst(place.count).drop(while: { $0 == "/" }).prefix { $0 != "/" }
             guard let id = Int(name), id > 0 else { return .refuse(.notFound, body: "no such job\n") }
             // First admitted, then looked at: see ``ProxyRegistry``.
-            let admission = self.registry.admit(job: id)
+            let limit = self.core.configuration.websocketsPerUser
+            guard let admission = self.registry.admit(job: id, user: caller.user.id, limit: limit) else {
+                return .refuse(.tooManyRequests, body: "you have \(limit) websockets, which is the most\n")
+            }
             let jobs = JobService(core: self.core)
             let job = try await jobs.job(id, for: caller)
             guard let boards = try await jobs.boards(of: job) else {

@@ -13,9 +13,18 @@ import Synchronization
 /// authorises **admits first and looks at the job afterwards**: an end that comes later than the admission reaches the
 /// websocket however far it has got, and one that came earlier is seen in the job.
 package final class ProxyRegistry: Sendable {
-    private struct Weak { weak var admission: ProxyAdmission? }
+    private struct Weak {
+        weak var admission: ProxyAdmission?
+        var user: Int64?
+    }
 
-    private let admissions = Mutex<[Int: [ObjectIdentifier: Weak]]>([:])
+    private struct State {
+        var admissions: [Int: [ObjectIdentifier: Weak]] = [:]
+        /// How many websockets each user has, or is about to have.
+        var perUser: [Int64: Int] = [:]
+    }
+
+    private let state = Mutex(State())
     package let totals = ProxyTotals()
 
     package init() {}
@@ -23,9 +32,30 @@ package final class ProxyRegistry: Sendable {
     /// Enters a websocket-to-be of a job.
     package func admit(job: Int) -> ProxyAdmission {
         let admission = ProxyAdmission(job: job, registry: self)
-        self.admissions.withLock { $0[job, default: [:]][ObjectIdentifier(admission)] = Weak(admission: admission) }
+        self.state.withLock { $0.admissions[job, default: [:]][ObjectIdentifier(admission)] = Weak(admission: admission) }
         return admission
     }
+
+    /// The same, unless the user has so many already, over all jobs: each holds sockets of this host.
+    ///
+    /// - Returns: nil if the user has.
+    package func admit(job: Int, user: Int64, limit: Int) -> ProxyAdmission? {
+        let isAllowed = self.state.withLock { state in
+            let count = state.perUser[user, default: 0]
+            guard count < limit else { return false }
+            state.perUser[user] = count + 1
+            return true
+        }
+        guard isAllowed else { return nil }
+        let admission = ProxyAdmission(job: job, registry: self)
+        self.state.withLock {
+            $0.admissions[job, default: [:]][ObjectIdentifier(admission)] = Weak(admission: admission, user: user)
+        }
+        return admission
+    }
+
+    /// How many websockets a user has, or is about to have.
+    package func count(user: Int64) -> Int { self.state.withLock { $0.perUser[user] ?? 0 } }
 
     /// Ends every websocket of a job: it is over, or has got other boards. Takes effect soon after.
     package func closeAll(job: Int, code: WebSocketCloseCode = .jobEnded, reason: String = "the job is over") {
@@ -49,13 +79,16 @@ package final class ProxyRegistry: Sendable {
     package func sessionCount(job: Int) -> Int { self.take(job).count { $0.session != nil } }
 
     private func take(_ job: Int) -> [ProxyAdmission] {
-        self.admissions.withLock { $0[job]?.values.compactMap(\.admission) ?? [] }
+        self.state.withLock { $0.admissions[job]?.values.compactMap(\.admission) ?? [] }
     }
 
     fileprivate func leave(job: Int, _ id: ObjectIdentifier) {
-        self.admissions.withLock { admissions in
-            admissions[job]?.removeValue(forKey: id)
-            if admissions[job]?.isEmpty == true { admissions.removeValue(forKey: job) }
+        self.state.withLock { state in
+            // It is left twice, by the websocket's end and by the last reference; it counts once.
+            guard let left = state.admissions[job]?.removeValue(forKey: id) else { return }
+            if state.admissions[job]?.isEmpty == true { state.admissions.removeValue(forKey: job) }
+            guard let user = left.user, let count = state.perUser[user] else { return }
+            state.perUser[user] = count > 1 ? count - 1 : nil
         }
     }
 }

@@ -23,7 +23,8 @@ package final class Logins: Sendable {
 
     private let store: Store
     private let clock: WallClock
-    private let lockout: SpallocServerConfiguration.Lockout
+    /// As it is now: it may be changed while the service runs.
+    private let lockout: @Sendable () -> SpallocServerConfiguration.Lockout
     private let rounds: Int
     /// Basic authentication brings the password with every request: one that was right is not hashed again for a while. The key is a
     /// MAC under a key that lives only here.
@@ -32,7 +33,10 @@ package final class Logins: Sendable {
     private static let verifiedFor = Duration.seconds(60)
     private static let maximumVerified = 1000
 
-    package init(store: Store, clock: @escaping WallClock, lockout: SpallocServerConfiguration.Lockout, rounds: Int) {
+    package init(
+        store: Store, clock: @escaping WallClock, lockout: @escaping @Sendable () -> SpallocServerConfiguration.Lockout,
+        rounds: Int
+    ) {
         self.store = store
         self.clock = clock
         self.lockout = lockout
@@ -56,11 +60,11 @@ package final class Logins: Sendable {
         let now = self.clock()
         if let until = user.lockedUntil, until > now { return .failure(.locked) }
         guard try await hash.matches(password) else {
-            try await self.store.recordLogin(user: user.id, succeeded: false, lockout: self.lockout, now: now)
+            try await self.store.recordLogin(user: user.id, succeeded: false, lockout: self.lockout(), now: now)
             return .failure(.wrong)
         }
         guard user.enabled else { return .failure(.disabled) }
-        try await self.store.recordLogin(user: user.id, succeeded: true, lockout: self.lockout, now: now)
+        try await self.store.recordLogin(user: user.id, succeeded: true, lockout: self.lockout(), now: now)
         return .success((user, hash))
     }
 
