@@ -29,6 +29,8 @@ public enum SpallocJobPath {
     public static let router = "router"
     public static let fastDataRead = "fast-data-read"
     public static let fastDataWrite = "fast-data-write"
+    /// Ours: where a job stands that waits for boards.
+    public static let queue = "queue"
 }
 
 /// Names of the service's HTTP fields and cookies, and of query parameters.

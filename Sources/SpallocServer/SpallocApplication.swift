@@ -220,6 +220,7 @@ public struct SpallocApplication: Sendable {
         JobCollectionController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
         JobController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
         MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
+        BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         return router
     }

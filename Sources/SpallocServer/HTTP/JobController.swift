@@ -21,6 +21,7 @@ struct JobController: Sendable {
         job.get("", use: self.describe)
         job.delete("", use: self.destroy)
         job.put("keepalive", use: self.keepAlive)
+        job.get(RouterPath(SpallocJobPath.queue), use: self.queue)
         job.get("machine", use: self.machine)
         job.get("machine/power", use: self.power)
         job.post("machine/power", use: self.switchPower)
@@ -89,6 +90,29 @@ struct JobController: Sendable {
         let job = try await self.job(context)
         try await self.jobs.keepAlive(job.id, host: context.remoteAddress)
         return Response.text("ok")
+    }
+
+    private struct Place: Encodable {
+        var position: Int
+        var of: Int
+        /// In seconds.
+        var estimatedWait: Int64?
+
+        enum CodingKeys: String, CodingKey {
+            case position, of
+            case estimatedWait = "estimated-wait"
+        }
+    }
+
+    /// Where the job stands in the queue; 204 once it has boards. A resource of its own: stock clients refuse keys that they do not know.
+    @Sendable
+    private func queue(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
+        let job = try await self.job(context)
+        guard job.state == .queued,
+            let place = try await self.core.store.queuePlace(of: job.id, now: self.core.clock())
+        else { throw APIError.empty }
+        return try .json(
+            Place(position: place.position, of: place.of, estimatedWait: place.estimate.map { $0.milliseconds / 1000 }))
     }
 
     // MARK: - Boards

@@ -10,6 +10,8 @@ package protocol BMPController: Sendable {
     func readFPGAFlag(slot: Int, fpga: Int) async throws(BMPError) -> UInt32
     /// Stops, or lets go, one of an FPGA's two inter-board links.
     func setLinkStop(slot: Int, fpga: Int, bank: Int, stop: Bool) async throws(BMPError)
+    /// Serial number, sensors and blacklist of a board, which may be off.
+    func readHealth(slot: Int) async throws(BMPError) -> BoardHealth
     func close() async
 }
 

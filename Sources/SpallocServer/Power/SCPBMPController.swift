@@ -55,6 +55,18 @@ package struct SCPBMPController: BMPController {
             slot: slot, policy: self.command)
     }
 
+    package func readHealth(slot: Int) async throws(BMPError) -> BoardHealth {
+        let serial = try await self.send(GetBoardSerial(), slot: slot, policy: self.command)
+        let status = try await self.send(GetBoardStatus(), slot: slot, policy: self.command)
+        let request = ReadSerialFlash(address: Blacklist.flashAddress, size: UInt32(Blacklist.size))
+        var bytes = try await self.send(request, slot: slot, policy: self.command).bytes
+        do throws(WireError) {
+            return BoardHealth(serial: serial, status: status, blacklist: try Blacklist(from: &bytes))
+        } catch {
+            throw .refused("its blacklist cannot be read: \(error)")
+        }
+    }
+
     package func close() async { self.connection.close() }
 
     @discardableResult

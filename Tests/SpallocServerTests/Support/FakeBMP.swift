@@ -4,6 +4,8 @@
 
 import NIOConcurrencyHelpers
 import SpallocServer
+import SpiNNakerMachine
+import SpiNNakerWire
 
 /// A frame's BMP that remembers what it was asked, and fails as it is told.
 final class FakeBMP: Sendable {
@@ -68,6 +70,16 @@ struct FakeBMPController: BMPController {
         self.bmp.state.withLockedValue { state in
             if stop { state.stopped.insert([slot, fpga, bank]) } else { state.stopped.remove([slot, fpga, bank]) }
         }
+    }
+
+    func readHealth(slot: Int) async throws(BMPError) -> BoardHealth {
+        try self.answer("health \(slot)")
+        return BoardHealth(
+            serial: BoardSerial(hardwareVersion: 5, serial: [1, 2, 3, 0xABCD], flashBuffer: 0, boardStatus: 0, vectors: 0),
+            status: BoardStatus(
+                converters: [0, 1966, 1966, 1966, 2949, 0, 3604, 3276], internalTemperatures: [25 * 256 + 128, .min, 0, 0],
+                externalTemperatures: [.min, 40 * 256, .min, .min], fans: [1200, -1, -1, -1], warnings: 3),
+            blacklist: Blacklist(entries: [.init(chip: ChipID(2, 3), deadPhysicalCores: 0b101, deadLinks: [.west])]))
     }
 
     func close() async {}
