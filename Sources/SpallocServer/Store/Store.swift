@@ -28,6 +28,10 @@ package final class Store: Sendable {
             configuration.label = "spalloc"
             // In WAL mode GRDB sets synchronous = NORMAL: a killed process loses nothing; a power cut may lose the last moments but
             // never tears a transaction.
+            // Password hashes are in it. What SQLite puts beside it gets the same permissions.
+            if path != ":memory:", !FileManager.default.fileExists(atPath: path) {
+                _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
+            }
             self.pool = try DatabasePool(path: path, configuration: configuration)
             let migrator = Schema.migrator
             if try self.pool.read(migrator.hasBeenSuperseded) {
