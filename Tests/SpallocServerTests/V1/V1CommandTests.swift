@@ -300,7 +300,8 @@ import Testing
             let short = try await client.create([3], ["keepalive": -5])
             clock.advance(.milliseconds(10))
             harness.core.expiryNudge.signal()
-            try await eventually("the job to expire") { try await client.state(short).state == .destroyed }
+            // Not by get_job_state, which would keep it alive.
+            try await eventually("the job to expire") { try await harness.store.job(short)?.state == .destroyed }
             let standard = try await client.create([3])
             #expect(try await client.state(standard).keepalive == 60)
         }
