@@ -157,6 +157,13 @@ public struct SpallocApplication: Sendable {
         try? core.store.close()
     }
 
+    /// A user may have been disabled by another process, which cannot reach the websockets.
+    package func closeWebSocketsOfTheDisabled() async throws {
+        for user in try await self.core.store.disabled(among: self.registry.users) {
+            self.registry.closeAll(user: user, reason: "the account is disabled")
+        }
+    }
+
     /// The port of the metrics' own listener; nil if there is none, and until it listens.
     package var metricsPort: Int? { self.metricsListener.withLockedValue { $0 } }
 
@@ -174,7 +181,10 @@ public struct SpallocApplication: Sendable {
         var services: [any Service] = [
             PowerService(core: self.core, factory: self.factory),
             AllocatorService(core: self.core),
-            ExpiryService(core: self.core) { [sessions] in try await sessions.sweep() },
+            ExpiryService(core: self.core) { [sessions] in
+                try await sessions.sweep()
+                try await self.closeWebSocketsOfTheDisabled()
+            },
         ]
         if let v1 { services.append(v1) }
         let metrics = self.core.configuration.metrics

@@ -62,6 +62,17 @@ package final class ProxyRegistry: Sendable {
         for admission in self.take(job) { admission.close(code, reason: reason) }
     }
 
+    /// Ends every websocket that a user has, of whatever job.
+    package func closeAll(user: Int64, code: WebSocketCloseCode = .policyViolation, reason: String) {
+        let admissions = self.state.withLock { state in
+            state.admissions.values.flatMap { $0.values.filter { $0.user == user }.compactMap(\.admission) }
+        }
+        for admission in admissions { admission.close(code, reason: reason) }
+    }
+
+    /// The users who have websockets.
+    package var users: Set<Int64> { self.state.withLock { Set($0.perUser.keys) } }
+
     /// The same, and comes back when no datagram of theirs reaches a board any more: the boards can be given to others.
     package func closeAllAndWait(
         job: Int, code: WebSocketCloseCode = .jobEnded, reason: String = "the job is over"
@@ -113,6 +124,10 @@ package final class ProxyAdmission: Sendable {
     deinit { self.registry.leave(job: self.job, ObjectIdentifier(self)) }
 
     package var totals: ProxyTotals { self.registry.totals }
+
+    package var isEnded: Bool {
+        self.state.withLock { if case .ended = $0.0 { true } else { false } }
+    }
 
     var session: ProxySession? {
         self.state.withLock { if case .open(let session) = $0.0 { session } else { nil } }

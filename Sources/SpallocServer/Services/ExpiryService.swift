@@ -8,7 +8,7 @@ import ServiceLifecycle
 /// Does what time alone brings about: ends jobs that nobody keeps alive, puts boards back that were set aside, forgets sessions.
 package struct ExpiryService: Service {
     let core: ServiceCore
-    /// Sees to sessions that nobody used.
+    /// Sees to sessions that nobody used, and to websockets of users who were disabled.
     let forgetSessions: @Sendable () async throws -> Void
 
     package func run() async throws {

@@ -89,6 +89,7 @@ extension SpallocApplication {
         result.machinesAdded = store.catalogue.machines.map(\.name).filter { !known.contains($0) }.sorted()
         for user in new.users { try await store.ensureUser(user, rounds: old.passwordRounds) }
         self.core.configuration = merged
+        try await self.closeWebSocketsOfTheDisabled()
         // What waited for a board or for a power setting may go on.
         self.core.allocatorNudge.signal()
         self.core.powerNudge.signal()

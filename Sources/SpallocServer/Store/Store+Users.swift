@@ -109,6 +109,14 @@ extension Store {
         }
     }
 
+    /// Which of these may not be here any more.
+    package func disabled(among users: Set<Int64>) async throws -> Set<Int64> {
+        guard !users.isEmpty else { return [] }
+        return try await self.pool.read { db in
+            Set(try db.integers("SELECT id FROM user WHERE enabled = 0")).intersection(users)
+        }
+    }
+
     package func unlock(user: Int64) async throws {
         try await self.pool.write { db in
             try db.run("UPDATE user SET failures = 0, locked_until = NULL WHERE id = ?", [user])

@@ -54,6 +54,29 @@ import Testing
         }
     }
 
+    /// As `spallocd user disable` does it, in another process: the service finds out by itself.
+    @Test func aDisabledUserLosesTheirWebSockets() async throws {
+        try await withService { harness, client in
+            let registry = harness.application.registry
+            var users: [String: Int64] = [:]
+            for name in ["alice", "bob"] { users[name] = try await harness.store.user(named: name)?.user.id }
+            let (alice, bob) = (try #require(users["alice"]), try #require(users["bob"]))
+            let held = [
+                registry.admit(job: 1, user: alice, limit: 9), registry.admit(job: 2, user: alice, limit: 9),
+                registry.admit(job: 1, user: bob, limit: 9),
+            ].compactMap { $0 }
+            #expect(registry.users == [alice, bob])
+            try await harness.application.closeWebSocketsOfTheDisabled()
+            #expect(held.allSatisfy { !$0.isEnded }, "nobody is disabled")
+            var configuration = harness.core.configuration
+            configuration.users = []
+            try await Administration.with(configuration) { try await $0.setEnabled(false, user: "alice") }
+            harness.core.expiryNudge.signal()
+            try await eventually("the websockets to end") { held[0].isEnded && held[1].isEnded }
+            #expect(!held[2].isEnded, "another user's, of the same job, stay")
+        }
+    }
+
     /// A refusal for another reason must not use up the limit.
     @Test func whatIsRefusedDoesNotCount() async throws {
         try await withService(configure: { $0.websocketsPerUser = 1 }) { harness, client in
