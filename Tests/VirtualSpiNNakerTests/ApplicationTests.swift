@@ -364,6 +364,59 @@ struct ApplicationTests {
         #expect(try machine.state(1) == .ready)
     }
 
+    /// An APLX binary: a table that copies what is behind it and executes, and SARK's build header among the constants.
+    private func aplx(named name: String, time: UInt32 = 1_700_000_000, constants: String = "") -> [UInt8] {
+        var body = [UInt8](repeating: 0xE1, count: 64)
+        body += Array(constants.utf8) + [UInt8](repeating: 0, count: 4 - constants.utf8.count % 4)
+        body += Array(name.utf8) + [UInt8](repeating: 0, count: 4 - name.utf8.count % 4)
+        var image = ByteBuffer()
+        // Copy, relative to this entry: to ITCM, from behind the table.
+        for word in [2, 0, 32, UInt32(body.count) + 4, 4, 0, 0, 0] { image.writeInteger(word, endianness: .little) }
+        image.writeBytes(body)
+        image.writeInteger(time, endianness: .little)
+        return Array(image.readableBytesView)
+    }
+
+    private func name(_ core: UInt8, in machine: InMemoryMachine) throws -> String {
+        String(decoding: try machine.read(0xE500_7000 + 128 * UInt32(core) + 72, count: 16).prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    @Test func aBinaryIsKnownByTheNameItWasBuiltWith() throws {
+        var description = VirtualMachineDescription(.spinn5, bootTimeScale: 0, isPoweredAtStart: true)
+        description.timelines["IF_curr_exp"] = ApplicationTimeline([.init(.paused)])
+        description.timelines["spike_source"] = ApplicationTimeline([.init(.initialising)])
+        let machine = try InMemoryMachine(description)
+        machine.boot()
+        // A text of another program is in it, before its own name.
+        try machine.start(image: self.aplx(named: "IF_curr_exp", constants: "not spike_source"), cores: [1])
+        #expect(try machine.state(1) == .paused)
+        #expect(try self.name(1, in: machine) == "IF_curr_exp")
+        // A shorter image over it: what is left of the first is behind its end, and not its own.
+        let short = self.aplx(named: "a-b_3")
+        try machine.start(image: short, cores: [2])
+        #expect(try self.name(2, in: machine) == "a-b_3")
+        #expect(try machine.state(2) == .running, "no timeline of its own: the standard one")
+        // No time of a build behind it: the first text in the image that has a timeline.
+        try machine.start(image: self.aplx(named: "other", time: 12, constants: "x spike_source"), cores: [3])
+        #expect(try machine.state(3) == .initialising)
+        #expect(try self.name(3, in: machine) == "spike_source")
+    }
+
+    @Test(
+        arguments: [
+            // A table without an end, an end beyond all memory, an unknown command, and a copy of nothing.
+            [2, 0, 32, 8, 2, 0, 32, 8], [2, 0, 0xFFFF_FFFF, 0xFFFF_FFFF, 4, 0, 0, 0], [9, 0, 32, 8, 4, 0, 0, 0],
+            [4, 0, 0, 0, 4, 0, 0, 0],
+        ] as [[UInt32]])
+    func aTableThatCannotBeIsNoName(words: [UInt32]) throws {
+        let machine = try InMemoryMachine(VirtualMachineDescription(.spinn5, bootTimeScale: 0, isPoweredAtStart: true))
+        machine.boot()
+        try machine.start(
+            image: words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }, cores: [1])
+        #expect(try self.name(1, in: machine) == "app")
+        #expect(try machine.state(1) == .running)
+    }
+
     // MARK: Spikes
 
     @Test func spikesLeaveAndArrive() throws {
