@@ -232,6 +232,16 @@ struct ApplicationTests {
         #expect(try small.readWord(first) != 0)
     }
 
+    @Test func theBeginningOfALineIsNotSeen() throws {
+        try self.machine.start(.spikeSink, cores: [2])
+        let chip = try #require((self.machine.machine.software as? NativeSystem)?.chip(0))
+        let core = chip.core(2)
+        core.print("one\ntw", now: self.machine.now)
+        #expect(try self.machine.iobuf(core: 2) == "one\n")
+        core.print("o\n", now: self.machine.now)
+        #expect(try self.machine.iobuf(core: 2) == "one\ntwo\n")
+    }
+
     // MARK: COUNT
 
     @Test func countsTakeTenMillisecondsAndOneAtATime() throws {
@@ -273,7 +283,7 @@ struct ApplicationTests {
 
     // MARK: Flood fill
 
-    private func fill(select: Bool, breaking: Int? = nil, skipping: Int? = nil) throws {
+    private func fill(select: Bool, skipping: Int? = nil) throws {
         // Two blocks of four words.
         let image = VirtualApplication.succeed(result: 5).image + [0, 0, 0, 0]
         let id: UInt32 = 4
@@ -281,8 +291,7 @@ struct ApplicationTests {
         if select { _ = self.machine.raw(.nearestNeighbourPacket, 7 << 24 | 0b10, 0xFFFF, 0x3F << 8) }
         for block in 0..<2 where block != skipping {
             let half = image.count / 2
-            var words = UInt32(half / 4 - 1)
-            if block == breaking { words += 1 }
+            let words = UInt32(half / 4 - 1)
             _ = self.machine.raw(
                 .floodFillData, 0x3F << 24 | 0x1E << 16 | id, UInt32(block) << 16 | words << 8,
                 0x6780_0000 + UInt32(block * half), data: Array(image[(block * half)..<((block + 1) * half)]))
@@ -305,6 +314,23 @@ struct ApplicationTests {
     @Test func aFillThatLacksABlockStartsNothing() throws {
         try self.fill(select: true, skipping: 1)
         #expect(try self.count(60, .finished) == 0)
+    }
+
+    /// Packet by packet, as nothing but a host's own words can make a sum that is wrong.
+    @Test(arguments: [(UInt32(0), true), (1, false)]) func aFillWithAWrongSumStartsNothing(error: UInt32, starts: Bool) throws {
+        let id: UInt32 = 4
+        func send(_ key: UInt32, _ data: UInt32) {
+            _ = self.machine.raw(.nearestNeighbourPacket, key, data, 0x3F << 8)
+        }
+        let words: [UInt32] = [0xEAEA_EAEA, 0x0BAD_CAFE]
+        _ = self.machine.raw(.nearestNeighbourPacket, 6 << 24 | id << 16 | 1 << 8, 0xFFFF, 1 << 31 | 0x3F << 8)
+        send(7 << 24 | 0b10, 0xFFFF)
+        send(12 << 24 | UInt32(words.count - 1) << 8 | id, 0x6780_0000)
+        for (index, word) in words.enumerated() { send(13 << 24 | UInt32(index) << 8 | id, word) }
+        send(14 << 24 | id, 0 &- (words.reduce(0x6780_0000, &+) &+ error))
+        send(15 << 24 | id, 60 << 24 | 0b100)
+        #expect(try self.count(60, .running) == (starts ? 48 * 2 : 0))
+        #expect(try self.machine.readWord(0x6780_0004, core: CoreID(7, 7, 0)) == (starts ? words[1] : 0))
     }
 
     // MARK: Simulation control
