@@ -4,7 +4,7 @@
 #   make interop   the stock Python clients against our service and boards
 #   make fuzz      10⁶ inputs to every decoder
 #   make bench     figures, as ratios against peers in the same run
-#   make docs      DocC of the lower layers, without a dead link
+#   make docs      DocC of the wire layer and of the client, without a dead link
 #   make lint      formatting and the layer law
 SWIFT ?= swift
 JOBS ?= $(shell nproc)
@@ -51,7 +51,7 @@ bench: setup-system setup-python
 	PYTHON=$(VENV)/bin/python $(RELEASE)/spinnaker-bench
 
 docs:
-	$(SWIFT) build -j $(JOBS) --target SpiNNakerWire
+	$(SWIFT) build -j $(JOBS) --target SpallocClient
 	dev/docs.sh
 
 lint: setup-system

@@ -23,6 +23,8 @@ enum DatagramSockets {
     ) -> EventLoopFuture<any Channel> {
         let eventLoop = core.value.eventLoop
         return DatagramBootstrap(group: eventLoop)
+            // Boot ROMs say HELLO to everybody.
+            .channelOption(.socketOption(.so_broadcast), value: 1)
             // One vector a turn, then the answers leave: whoever waits for them works while we read on.
             .channelOption(.maxMessagesPerRead, value: UInt(depth == .deep ? 1 : 16))
             .channelOption(.datagramVectorReadMessageCount, value: depth.rawValue)

@@ -93,7 +93,9 @@ final class HostCore {
     private func address(of host: HostAddress) -> SocketAddress? {
         if let last = self.lastHost, last.host == host { return last.address }
         if let known = self.addresses[host] { return known }
-        guard host.port != 0, let address = try? SocketAddress(ipAddress: host.ip.description, port: Int(host.port)) else {
+        // Everybody (a HELLO) is everybody on loopback: a virtual board is on no other network.
+        let ip = host.ip == IPv4Address(255, 255, 255, 255) ? IPv4Address(127, 255, 255, 255) : host.ip
+        guard host.port != 0, let address = try? SocketAddress(ipAddress: ip.description, port: Int(host.port)) else {
             return nil
         }
         if self.addresses.count >= HostCore.rememberedAddresses { self.addresses.removeAll(keepingCapacity: true) }
@@ -139,6 +141,9 @@ final class HostCore {
         self.settle()
         return result
     }
+
+    /// The sockets are there: what a powered board does by itself begins.
+    func started() { self.settle() }
 
     private func settle() {
         self.machine.drain { self.perform($0) }

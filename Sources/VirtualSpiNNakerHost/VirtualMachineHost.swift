@@ -87,7 +87,7 @@ public final class VirtualMachineHost: Sendable {
     ) async throws -> VirtualMachineHost {
         let eventLoop = group.next()
         let (core, boards, bmps) = try await eventLoop.submit {
-            let core = HostCore(machine: try VirtualMachine(description), eventLoop: eventLoop, logger: logger)
+            let core = HostCore(machine: try VirtualMachine(description, now: .now()), eventLoop: eventLoop, logger: logger)
             return (NIOLoopBound(core, eventLoop: eventLoop), core.machine.boards, core.machine.bmpPlaces)
         }.get()
         let host = VirtualMachineHost(core: core, boards: boards, bmps: bmps)
@@ -123,6 +123,7 @@ public final class VirtualMachineHost: Sendable {
         // Wait for all, failed or not: what was bound has to be closed afterwards.
         return EventLoopFuture.whenAllComplete(bound, on: core.eventLoop).flatMapThrowing { results in
             for result in results { try result.get() }
+            core.value.started()
         }
     }
 

@@ -100,6 +100,23 @@ extension EndToEnd {
             }
         }
 
+        /// Whoever waits for a board learns that the job is over, and not merely that a connection broke.
+        @Test func whoListensWhenTheJobEndsIsToldSo() async throws {
+            try await House.run { house in
+                try await house.asClient { client in
+                    let job = try await client.createJob(.boards(1))
+                    try await job.waitUntilReady { _ in }
+                    try await job.withProxy { proxy in
+                        let board = try await proxy.connectDatagrams(to: .origin)
+                        try await job.destroy(reason: "tidied away")
+                        let error = await #expect(throws: SpallocError.self) { for try await _ in board.datagrams {} }
+                        #expect(error?.code == .jobDestroyed && error?.job == job.id)
+                        #expect(error?.serverMessage?.contains("the job is over") == true, "\(String(describing: error))")
+                    }
+                }
+            }
+        }
+
         @Test func itEndsWithTheJobAndCanNotBeOpenedAgain() async throws {
             try await House.run { house in
                 try await house.asClient { client in

@@ -232,6 +232,16 @@ struct ApplicationTests {
         #expect(try small.readWord(first) != 0)
     }
 
+    @Test func theBeginningOfALineIsNotSeen() throws {
+        try self.machine.start(.spikeSink, cores: [2])
+        let chip = try #require((self.machine.machine.software as? NativeSystem)?.chip(0))
+        let core = chip.core(2)
+        core.print("one\ntw", now: self.machine.now)
+        #expect(try self.machine.iobuf(core: 2) == "one\n")
+        core.print("o\n", now: self.machine.now)
+        #expect(try self.machine.iobuf(core: 2) == "one\ntwo\n")
+    }
+
     // MARK: COUNT
 
     @Test func countsTakeTenMillisecondsAndOneAtATime() throws {
@@ -273,7 +283,7 @@ struct ApplicationTests {
 
     // MARK: Flood fill
 
-    private func fill(select: Bool, breaking: Int? = nil, skipping: Int? = nil) throws {
+    private func fill(select: Bool, skipping: Int? = nil) throws {
         // Two blocks of four words.
         let image = VirtualApplication.succeed(result: 5).image + [0, 0, 0, 0]
         let id: UInt32 = 4
@@ -281,8 +291,7 @@ struct ApplicationTests {
         if select { _ = self.machine.raw(.nearestNeighbourPacket, 7 << 24 | 0b10, 0xFFFF, 0x3F << 8) }
         for block in 0..<2 where block != skipping {
             let half = image.count / 2
-            var words = UInt32(half / 4 - 1)
-            if block == breaking { words += 1 }
+            let words = UInt32(half / 4 - 1)
             _ = self.machine.raw(
                 .floodFillData, 0x3F << 24 | 0x1E << 16 | id, UInt32(block) << 16 | words << 8,
                 0x6780_0000 + UInt32(block * half), data: Array(image[(block * half)..<((block + 1) * half)]))
@@ -305,6 +314,23 @@ struct ApplicationTests {
     @Test func aFillThatLacksABlockStartsNothing() throws {
         try self.fill(select: true, skipping: 1)
         #expect(try self.count(60, .finished) == 0)
+    }
+
+    /// Packet by packet, as nothing but a host's own words can make a sum that is wrong.
+    @Test(arguments: [(UInt32(0), true), (1, false)]) func aFillWithAWrongSumStartsNothing(error: UInt32, starts: Bool) throws {
+        let id: UInt32 = 4
+        func send(_ key: UInt32, _ data: UInt32) {
+            _ = self.machine.raw(.nearestNeighbourPacket, key, data, 0x3F << 8)
+        }
+        let words: [UInt32] = [0xEAEA_EAEA, 0x0BAD_CAFE]
+        _ = self.machine.raw(.nearestNeighbourPacket, 6 << 24 | id << 16 | 1 << 8, 0xFFFF, 1 << 31 | 0x3F << 8)
+        send(7 << 24 | 0b10, 0xFFFF)
+        send(12 << 24 | UInt32(words.count - 1) << 8 | id, 0x6780_0000)
+        for (index, word) in words.enumerated() { send(13 << 24 | UInt32(index) << 8 | id, word) }
+        send(14 << 24 | id, 0 &- (words.reduce(0x6780_0000, &+) &+ error))
+        send(15 << 24 | id, 60 << 24 | 0b100)
+        #expect(try self.count(60, .running) == (starts ? 48 * 2 : 0))
+        #expect(try self.machine.readWord(0x6780_0004, core: CoreID(7, 7, 0)) == (starts ? words[1] : 0))
     }
 
     // MARK: Simulation control
@@ -362,6 +388,59 @@ struct ApplicationTests {
         try machine.start(image: [1, 1, 1, 1], cores: [1], wait: true)
         machine.advance(by: .seconds(1))
         #expect(try machine.state(1) == .ready)
+    }
+
+    /// An APLX binary: a table that copies what is behind it and executes, and SARK's build header among the constants.
+    private func aplx(named name: String, time: UInt32 = 1_700_000_000, constants: String = "") -> [UInt8] {
+        var body = [UInt8](repeating: 0xE1, count: 64)
+        body += Array(constants.utf8) + [UInt8](repeating: 0, count: 4 - constants.utf8.count % 4)
+        body += Array(name.utf8) + [UInt8](repeating: 0, count: 4 - name.utf8.count % 4)
+        var image = ByteBuffer()
+        // Copy, relative to this entry: to ITCM, from behind the table.
+        for word in [2, 0, 32, UInt32(body.count) + 4, 4, 0, 0, 0] { image.writeInteger(word, endianness: .little) }
+        image.writeBytes(body)
+        image.writeInteger(time, endianness: .little)
+        return Array(image.readableBytesView)
+    }
+
+    private func name(_ core: UInt8, in machine: InMemoryMachine) throws -> String {
+        String(decoding: try machine.read(0xE500_7000 + 128 * UInt32(core) + 72, count: 16).prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    @Test func aBinaryIsKnownByTheNameItWasBuiltWith() throws {
+        var description = VirtualMachineDescription(.spinn5, bootTimeScale: 0, isPoweredAtStart: true)
+        description.timelines["IF_curr_exp"] = ApplicationTimeline([.init(.paused)])
+        description.timelines["spike_source"] = ApplicationTimeline([.init(.initialising)])
+        let machine = try InMemoryMachine(description)
+        machine.boot()
+        // A text of another program is in it, before its own name.
+        try machine.start(image: self.aplx(named: "IF_curr_exp", constants: "not spike_source"), cores: [1])
+        #expect(try machine.state(1) == .paused)
+        #expect(try self.name(1, in: machine) == "IF_curr_exp")
+        // A shorter image over it: what is left of the first is behind its end, and not its own.
+        let short = self.aplx(named: "a-b_3")
+        try machine.start(image: short, cores: [2])
+        #expect(try self.name(2, in: machine) == "a-b_3")
+        #expect(try machine.state(2) == .running, "no timeline of its own: the standard one")
+        // No time of a build behind it: the first text in the image that has a timeline.
+        try machine.start(image: self.aplx(named: "other", time: 12, constants: "x spike_source"), cores: [3])
+        #expect(try machine.state(3) == .initialising)
+        #expect(try self.name(3, in: machine) == "spike_source")
+    }
+
+    @Test(
+        arguments: [
+            // A table without an end, an end beyond all memory, an unknown command, and a copy of nothing.
+            [2, 0, 32, 8, 2, 0, 32, 8], [2, 0, 0xFFFF_FFFF, 0xFFFF_FFFF, 4, 0, 0, 0], [9, 0, 32, 8, 4, 0, 0, 0],
+            [4, 0, 0, 0, 4, 0, 0, 0],
+        ] as [[UInt32]])
+    func aTableThatCannotBeIsNoName(words: [UInt32]) throws {
+        let machine = try InMemoryMachine(VirtualMachineDescription(.spinn5, bootTimeScale: 0, isPoweredAtStart: true))
+        machine.boot()
+        try machine.start(
+            image: words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }, cores: [1])
+        #expect(try self.name(1, in: machine) == "app")
+        #expect(try machine.state(1) == .running)
     }
 
     // MARK: Spikes

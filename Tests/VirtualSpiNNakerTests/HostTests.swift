@@ -49,11 +49,11 @@ private final class UDPAsker: Sendable {
         self.replies = replies
     }
 
-    static func open() async throws -> UDPAsker {
+    static func open(_ address: String = "127.0.0.1", port: Int = 0) async throws -> UDPAsker {
         let replies = Replies()
         let channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { $0.pipeline.addHandler(replies) }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: address, port: port).get()
         return UDPAsker(channel: channel, replies: replies)
     }
 
@@ -265,6 +265,20 @@ struct HostTests {
             #expect(keys == [7, 8, 9])
             await asker.close()
         }
+    }
+
+    @Test func helloReachesWhoeverListensOnLoopback() async throws {
+        var description = VirtualMachineDescription(.spinn3, bootTimeScale: 0, isPoweredAtStart: true)
+        description.sendsHello = true
+        // Loopback's broadcast address, which no board has: the port is a board's own.
+        let listener = try await UDPAsker.open("127.255.255.255", port: BootMessage.port)
+        try await withVirtualMachineHost(description, base: 208, logger: Logger.silent) { host in
+            let deadline = ContinuousClock.now + .seconds(20)
+            while listener.others.isEmpty, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
+        }
+        await listener.close()
+        let hello = try BootMessage(datagram: try #require(listener.others.first))
+        #expect(hello.opcode == .hello)
     }
 
     @Test func faultsAndObserversFromOutside() async throws {

@@ -334,6 +334,14 @@ struct SCAMPCommandTests {
         #expect(self.machine.send(ByteBuffer(string: "spikes"), port: 12345, from: visitor).isEmpty)
     }
 
+    @Test func theTimeBeaconIsSwitched() throws {
+        for isOn in [0, 1] as [UInt32] {
+            #expect(self.isMasked(self.machine.raw(.sync, isOn)), "nothing but OK")
+            self.machine.advance(by: .seconds(4))
+            #expect(try self.machine.readWord(0xF500_7F38) == 0, "a clock of the model has no drift to follow")
+        }
+    }
+
     @Test func ledsAndSerialROM() throws {
         _ = self.spinn3.raw(.led, 0b1111)
         #expect(self.spinn3.machine.leds(ofBoard: 0).chip == 0b11)

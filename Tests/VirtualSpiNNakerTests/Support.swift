@@ -74,7 +74,7 @@ extension InMemoryMachine {
         while true {
             let next = try self.readWord(block, core: monitor)
             guard next != 0 else { return blocks }
-            blocks.append((block + 8, next - block - 8, try self.readWord(block + 4, core: monitor)))
+            blocks.append((block + 8, next &- block &- 8, try self.readWord(block + 4, core: monitor)))
             block = next
         }
     }

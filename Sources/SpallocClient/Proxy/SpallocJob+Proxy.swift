@@ -116,6 +116,7 @@ extension SpallocError {
             case .unanswered(let call): return make(.timeout, "the proxy did not answer \(call) in time")
             case .misanswered(let call): return make(.unexpectedResponse, "the proxy's answer to \(call) is of another kind")
             case .connectionLost(let reason): return make(.connectionClosed, "the proxy's websocket ended", reason)
+            case .jobEnded(let reason): return make(.jobDestroyed, "the job is over", reason)
             case .closed: return make(Task.isCancelled ? .cancelled : .closed, "the proxy connection was closed here")
             }
         default:

@@ -90,7 +90,7 @@ extension SpallocURL {
     /// Only its path and query count; scheme, host and port stay the ones the user configured. A service behind a reverse
     /// proxy often knows itself by another scheme or host (`http://internal:8080/…`, always `wss:`), and a reference must
     /// never make us send the session's secrets elsewhere. nil: not a reference.
-    func following(_ reference: String) -> SpallocURL? {
+    public func following(_ reference: String) -> SpallocURL? {
         guard !reference.isEmpty, reference.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
         var rest = reference[...]
         if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }

@@ -36,7 +36,7 @@ extension Store {
     }
 
     package func job(_ id: Int) async throws -> JobRecord? {
-        try await self.pool.read { db in try db.job(id) }
+        try self.look { db in try db.job(id) }
     }
 
     /// The ids of all jobs, newest first.

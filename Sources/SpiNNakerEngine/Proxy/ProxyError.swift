@@ -15,6 +15,8 @@ public enum ProxyError: Error, Hashable, Sendable, CustomStringConvertible {
     case misanswered(call: String)
     /// The websocket ended. What was under way may or may not have happened.
     case connectionLost(reason: String)
+    /// The service says that the job is over, or has lost a board that was in use; its words.
+    case jobEnded(reason: String)
     /// Somebody here closed the connection, the channel, or cancelled the call.
     case closed
 
@@ -25,6 +27,7 @@ public enum ProxyError: Error, Hashable, Sendable, CustomStringConvertible {
         case .unanswered(let call): "\(call): no answer in time"
         case .misanswered(let call): "\(call): the answer is of another kind"
         case .connectionLost(let reason): "the proxy's websocket ended: \(reason)"
+        case .jobEnded(let reason): "the job ended: \(reason)"
         case .closed: "closed here"
         }
     }

@@ -153,7 +153,9 @@ final class ProxyClientCore: WebSocketUser {
         self.armDeadline()
         if case .ended = self.state { return }
         self.lostAt = self.eventLoop.now
-        if ending.isFinal {
+        if case .closedByPeer(.jobEnded?, let reason) = ending {
+            self.end(.jobEnded(reason: reason.isEmpty ? self.label : "\(self.label): \(reason)"))
+        } else if ending.isFinal {
             self.end(.connectionLost(reason: "\(self.label): \(ending)"))
         } else {
             self.connectLater(because: "\(ending)", cause: nil)
@@ -250,7 +252,7 @@ extension WebSocketEnding {
     /// Whether it is pointless to come back.
     fileprivate var isFinal: Bool {
         switch self {
-        case .closedByPeer(.jobEnded?, _), .closedByPeer(.policyViolation?, _), .closedByPeer(.invalidPayload?, _): true
+        case .closedByPeer(.policyViolation?, _), .closedByPeer(.invalidPayload?, _): true
         case .closedByPeer, .closedHere, .violation, .pongTimeout, .lost: false
         }
     }

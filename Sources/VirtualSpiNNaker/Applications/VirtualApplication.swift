@@ -103,33 +103,41 @@ enum ApplicationImage {
     /// - Returns: nil for the idle stub, which also is what lies there before anything is loaded.
     static func recognise(at address: UInt32, in memory: ChipMemory, now: NIODeadline) -> ApplicationImage? {
         var header = ByteBuffer()
-        guard memory.read(address, count: 64, core: nil, now: now, into: &header) else { return nil }
+        guard memory.read(address, count: 128, core: nil, now: now, into: &header) else { return nil }
         let bytes = Array(header.readableBytesView)
         guard bytes.contains(where: { $0 != 0 }) else { return nil }
         guard Array(bytes[..<8]) == VirtualApplication.magic else {
-            return .opaque(name: ApplicationImage.name(at: address, in: memory, now: now))
+            return .opaque(name: ApplicationImage.name(at: address, header: header, in: memory, now: now))
         }
         let name = String(decoding: bytes[8..<24].prefix { $0 != 0 }, as: UTF8.self)
         let words = (0..<5).map { header.getInteger(at: 24 + 4 * $0, endianness: .little, as: UInt32.self) ?? 0 }
         return VirtualApplication(name: name, words: words).map { .builtIn($0) }
     }
 
-    /// A binary carries its name as text somewhere behind its code. The names that are known are those for which the
-    /// description has timelines; others are called `app`.
-    private static func name(at address: UInt32, in memory: ChipMemory, now: NIODeadline) -> String {
-        let known = memory.applicationNames
-        guard !known.isEmpty else { return "app" }
+    /// The name that a binary was built with; else the first text in it for which the description has a timeline; else `app`.
+    private static func name(
+        at address: UInt32, header: ByteBuffer, in memory: ChipMemory, now: NIODeadline
+    ) -> String {
         var image = ByteBuffer()
-        var at = address
-        while image.readableBytes < ApplicationImage.searched,
-            memory.read(at, count: SparseMemory.pageSize, core: nil, now: now, into: &image)
-        {
-            // An image ends where nothing has been written.
-            guard memory.sdram.isTouched(Int(at & 0x07FF_FFFF)) else { break }
-            at &+= UInt32(SparseMemory.pageSize)
+        if let size = APLXImage.size(header: header) {
+            // No further: behind it lies what is left of a longer one.
+            guard memory.read(address, count: size, core: nil, now: now, into: &image) else { return "app" }
+            if let name = APLXImage.buildName(in: image) { return name }
+        } else {
+            var at = address
+            while image.readableBytes < ApplicationImage.searched,
+                memory.read(at, count: SparseMemory.pageSize, core: nil, now: now, into: &image)
+            {
+                // An image ends where nothing has been written.
+                guard memory.sdram.isTouched(Int(at & 0x07FF_FFFF)) else { break }
+                at &+= UInt32(SparseMemory.pageSize)
+            }
         }
         let bytes = image.readableBytesView
-        return known.first { bytes.firstRange(of: Array($0.utf8)) != nil } ?? "app"
+        let found = memory.applicationNames.compactMap { name in
+            bytes.firstRange(of: Array(name.utf8)).map { (at: $0.lowerBound, name: name) }
+        }
+        return found.min { $0.at < $1.at }?.name ?? "app"
     }
 
     func makeProgram(_ description: VirtualMachineDescription) -> any CoreProgram {

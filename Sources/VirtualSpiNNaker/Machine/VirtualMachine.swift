@@ -32,13 +32,17 @@ public final class VirtualMachine {
     }
     private var incomingCount = 0
 
-    public convenience init(_ description: VirtualMachineDescription) throws(VirtualMachineError) {
-        try self.init(description) { NativeSystem(fabric: $0) }
+    /// - Parameter now: when the power came on, where it is on from the start.
+    public convenience init(
+        _ description: VirtualMachineDescription, now: NIODeadline = .uptimeNanoseconds(0)
+    ) throws(VirtualMachineError) {
+        try self.init(description, now: now) { NativeSystem(fabric: $0) }
     }
 
     /// - Parameter software: makes what runs on the chips.
     package init(
-        _ description: VirtualMachineDescription, software: (MachineFabric) -> any ChipSoftware
+        _ description: VirtualMachineDescription, now: NIODeadline = .uptimeNanoseconds(0),
+        software: (MachineFabric) -> any ChipSoftware
     ) throws(VirtualMachineError) {
         let fabric = try MachineFabric(description)
         let software = software(fabric)
@@ -49,7 +53,7 @@ public final class VirtualMachine {
         if description.isPoweredAtStart {
             for board in fabric.boards where board.isPresent {
                 board.power = .on
-                fabric.startHello(of: board, software: software, now: .uptimeNanoseconds(0))
+                fabric.startHello(of: board, software: software, now: now)
             }
         }
     }

@@ -144,7 +144,7 @@ package final class NativeCore {
     }
 
     /// Appends to the core's IOBUF.
-    func print(_ text: String, now: NIODeadline) {
+    package func print(_ text: String, now: NIODeadline) {
         self.iobuf.write(text, core: self, now: now)
     }
 

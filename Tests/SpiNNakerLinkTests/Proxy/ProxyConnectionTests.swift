@@ -374,7 +374,7 @@ import Testing
                 let link = try await proxy.open(chip: ChipID(0, 0), port: 17893)
                 let events = try await Inbox.listen(to: link)
                 try await link.send("x")
-                guard case .closed(let reason?) = await events.next(), reason.contains("4410 (job ended)") else {
+                guard case .closed(let reason?) = await events.next(), reason.contains("the job ended: job 7") else {
                     Issue.record("not told")
                     return
                 }
