@@ -60,7 +60,10 @@ struct DiscoveryBenchmark {
     private static func boot(_ address: String) async throws {
         var configuration = TransceiverConfiguration()
         configuration.bootPause = .milliseconds(2)
-        configuration.timeout = .milliseconds(200)
+        // What a board that is not booted costs.
+        configuration.timeout = .milliseconds(20)
+        configuration.retries = 500
+        configuration.probeRetries = 0
         try await withTransceiver(to: address, image: .placeholder, configuration: configuration) { _ in }
     }
 
