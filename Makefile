@@ -46,7 +46,7 @@ bench: setup-system setup-python
 	$(SWIFT) build -c release -j $(JOBS) --product spalloc
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-bench
 	@echo "-- all processes on one core: the fairest comparison of cost (a wake-up across cores swamps the rest)"
-	PYTHON=$(VENV)/bin/python taskset -c 0 $(RELEASE)/spinnaker-bench proxy
+	PYTHON=$(VENV)/bin/python taskset -c 0 $(RELEASE)/spinnaker-bench proxy memory
 	@echo "-- on all cores, as a user runs it"
 	PYTHON=$(VENV)/bin/python $(RELEASE)/spinnaker-bench
 

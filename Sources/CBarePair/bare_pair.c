@@ -2,6 +2,7 @@
 
 #define _GNU_SOURCE
 #include "bare_pair.h"
+#include "loopback.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 enum { BATCH = 16, SLOT = 512, SEQUENCE = 12 };
 
-static uint64_t now(void) {
+uint64_t bare_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
@@ -28,7 +29,7 @@ uint64_t process_cpu_nanoseconds(void) {
         + ((uint64_t)u.ru_utime.tv_usec + (uint64_t)u.ru_stime.tv_usec) * 1000u;
 }
 
-static int open_loopback(struct sockaddr_in *address, uint16_t port, int bound) {
+int bare_open_loopback(struct sockaddr_in *address, uint16_t port, int bound) {
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     if (fd < 0) return -1;
     int size = 1 << 20;
@@ -48,7 +49,7 @@ static int open_loopback(struct sockaddr_in *address, uint16_t port, int bound) 
 
 int bare_responder(int port_fd, int stop_fd, int reply_size) {
     struct sockaddr_in address;
-    int fd = open_loopback(&address, 0, 1);
+    int fd = bare_open_loopback(&address, 0, 1);
     if (fd < 0) return -1;
     socklen_t length = sizeof address;
     getsockname(fd, (struct sockaddr *)&address, &length);
@@ -95,7 +96,7 @@ int bare_responder(int port_fd, int stop_fd, int reply_size) {
 
 int bare_client(uint16_t port, int window, int count, int request_size, uint64_t *latencies, uint64_t *elapsed) {
     struct sockaddr_in address;
-    int fd = open_loopback(&address, port, 0);
+    int fd = bare_open_loopback(&address, port, 0);
     if (fd < 0) return -1;
     if (window > BATCH * 4) window = BATCH * 4;
     static char out[BATCH * 4][SLOT], in[BATCH][SLOT];
@@ -106,11 +107,11 @@ int bare_client(uint16_t port, int window, int count, int request_size, uint64_t
     struct iovec iout[BATCH * 4], iin[BATCH];
     struct mmsghdr mout[BATCH * 4], min[BATCH];
     int issued = 0, done = 0, free_slots = window;
-    uint64_t start = now();
+    uint64_t start = bare_now();
     while (done < count) {
         int n = 0;
         memset(mout, 0, sizeof mout);
-        uint64_t t = now();
+        uint64_t t = bare_now();
         while (free_slots > 0 && issued < count) {
             uint16_t sequence = (uint16_t)issued;
             memcpy(out[n] + SEQUENCE, &sequence, 2);
@@ -149,7 +150,7 @@ int bare_client(uint16_t port, int window, int count, int request_size, uint64_t
             min[i].msg_hdr.msg_iovlen = 1;
         }
         int got = recvmmsg(fd, min, BATCH, MSG_DONTWAIT, NULL);
-        uint64_t arrived = now();
+        uint64_t arrived = bare_now();
         for (int i = 0; i < got; i++) {
             uint16_t sequence;
             memcpy(&sequence, in[i] + SEQUENCE, 2);
@@ -161,7 +162,7 @@ int bare_client(uint16_t port, int window, int count, int request_size, uint64_t
             free_slots++;
         }
     }
-    *elapsed = now() - start;
+    *elapsed = bare_now() - start;
     close(fd);
     return 0;
 }

@@ -69,6 +69,12 @@ public final class BMP: Sendable {
         try await self.send(GetBoardStatus(), board: board)
     }
 
+    /// Whether board 0 is known to be off. A BMP that does not answer knows nothing.
+    func knowsOfNoPower() async -> Bool {
+        guard let status = try? await self.status() else { return false }
+        return !status.hasPower
+    }
+
     /// Serial number and hardware version.
     public func serial(board: UInt8 = 0) async throws(TransceiverError) -> BoardSerial {
         try await self.send(GetBoardSerial(), board: board)

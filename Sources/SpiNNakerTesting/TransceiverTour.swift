@@ -155,6 +155,12 @@ package struct TransceiverTour {
         try await chip.setDiagnosticFilter(.defaultRoutedLocal, at: 12)
         self.expect("a filter", try await chip.diagnosticFilter(at: 12), .defaultRoutedLocal)
         _ = try await chip.routerDiagnostics()
+        try await chip.clearRouterCounters()
+        try await self.transceiver.clearRouterCounters()
+        try await self.transceiver.clearRoutes()
+        self.expect("routes after all were cleared", try await chip.routes(of: 30).count, 0)
+        self.expect("a filter after routes were cleared", try await chip.diagnosticFilter(at: 12), .defaultRoutedLocal)
+        try await chip.loadRoutes(entries, application: 30)
         try await self.transceiver.resetRouting()
         self.expect("routes after a reset", try await chip.routes(of: 30).count, 0)
         self.expect("filter 14 after a reset", try await chip.diagnosticFilter(at: 14), .defaultRoutedExternal)
@@ -228,6 +234,18 @@ package struct TransceiverTour {
     private mutating func rest(_ machine: Machine) async throws {
         try await self.transceiver[ChipID(0, 0)].setLEDs(LEDActions(word: 3))
         try await self.transceiver.setSynchronisation(false)
+        let watchdog = SV.softWatchdog.address
+        try await self.transceiver.setWatchdog(afterMisses: 5)
+        if let last = machine.chips.last {
+            try await self.transceiver[last.id].setWatchdog(afterMisses: 7)
+            let own = try await self.transceiver[last.id].read(at: watchdog, count: 1)
+            self.expect("the watchdog of one chip", own, ByteBuffer(integer: UInt8(7)))
+        }
+        let others = try await self.transceiver.read(
+            machine.chips.dropLast().map { .init(chip: $0.id, address: watchdog, count: 1) })
+        self.expect("the watchdogs of all", Set(others), [ByteBuffer(integer: UInt8(5))])
+        // As it was: a core that the virtual machine stops must not be found by it.
+        try await self.transceiver.setWatchdog(afterMisses: 0)
         self.expect("clock drift", try await self.transceiver[ChipID(0, 0)].clockDrift(), 0)
         self.expect(
             "links to boards", self.transceiver.connectedChips.sorted(), machine.ethernetChips.map(\.id).sorted())

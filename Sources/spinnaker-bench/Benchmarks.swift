@@ -12,13 +12,20 @@ enum Benchmarks {
         ("codecs", { try CodecBenchmark.run() }),
         ("proxy", { try await ProxyBenchmark.run() }),
         ("client", { try await ClientBenchmark.run() }),
+        ("memory", { try await MemoryBenchmark.run() }),
+        ("discovery", { try await DiscoveryBenchmark.run() }),
+        ("faults", { try await FaultBenchmark.run() }),
     ]
+
+    /// Names of several at once.
+    private static let groups = ["transceiver": ["memory", "discovery", "faults"]]
 
     static func main() async {
         let words = Array(CommandLine.arguments.dropFirst())
         if words.first == BarePair.argument {
             exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))
         }
+        if words.first == MemoryPair.argument { exit(MemoryPair.respond()) }
         if words.first == JobHolding.argument {
             do {
                 try await JobHolding.hold(Array(words.dropFirst()))
@@ -28,13 +35,14 @@ enum Benchmarks {
                 exit(1)
             }
         }
-        let known = self.all.map(\.name)
+        let known = self.all.map(\.name) + self.groups.keys.sorted()
         if let stranger = words.first(where: { $0 != "all" && !known.contains($0) }) {
             complain("there is no benchmark \(stranger); there are: \(known.joined(separator: ", ")), all")
             exit(64)
         }
         var failed = false
-        for (name, run) in self.all where words.isEmpty || words.contains("all") || words.contains(name) {
+        let wanted = words.flatMap { self.groups[$0] ?? [$0] }
+        for (name, run) in self.all where wanted.isEmpty || wanted.contains("all") || wanted.contains(name) {
             do {
                 try await run()
             } catch {

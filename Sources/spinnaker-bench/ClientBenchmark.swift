@@ -31,7 +31,7 @@ struct ClientBenchmark {
         try await benchmark.measure(demo)
         let stock = try StockClient.measure(demo)
         let resident = try JobHolding.measure(demo)
-        try benchmark.report(stock, resident: resident)
+        benchmark.report(stock, resident: resident)
     }
 
     private mutating func measure(_ demo: DemoProcess) async throws {
@@ -119,7 +119,7 @@ struct ClientBenchmark {
 
     // MARK: - Report
 
-    private func report(_ stock: StockClient?, resident: Double) throws {
+    private func report(_ stock: StockClient?, resident: Double) {
         print("\nThe client through the TLS proxy, reads of 256 bytes by SCP; median of \(ClientBenchmark.rounds) rounds\n")
         let one = self.one.compactMapValues { Figures.median($0) }
         let states = self.stateMilliseconds.sorted()
@@ -163,37 +163,7 @@ struct ClientBenchmark {
             }
         }
         targets.atMost(60, resident, "MiB for 100 jobs")
-        try targets.report()
-    }
-}
-
-/// What was promised, and what came of it.
-private struct Targets {
-    private var lines: [String] = []
-    private var missed = 0
-
-    mutating func atLeast(_ target: Double, _ value: Double, _ what: String) {
-        self.add("≥", target, value, what, value >= target)
-    }
-    mutating func atMost(_ target: Double, _ value: Double, _ what: String) {
-        self.add("≤", target, value, what, value <= target)
-    }
-
-    private mutating func add(_ sign: String, _ target: Double, _ value: Double, _ what: String, _ isMet: Bool) {
-        let places = target >= 10 ? 1 : 2
-        self.lines.append(
-            "\(isMet ? "met   " : "MISSED") \(decimals(value, places)) (\(sign) \(decimals(target, places))) \(what)")
-        if !isMet { self.missed += 1 }
-    }
-
-    func report() throws {
-        print("\ntargets:\n  " + self.lines.joined(separator: "\n  "))
-        #if DEBUG
-        print("  (a debug build: these say nothing)")
-        #else
-        // Figures are reported, not enforced: a machine with neighbours has bad minutes.
-        if self.missed > 0 { print("  \(self.missed) of \(self.lines.count) targets missed") }
-        #endif
+        targets.report()
     }
 }
 

@@ -56,3 +56,33 @@ struct Table {
 func decimals(_ value: Double, _ places: Int = 0) -> String {
     String(format: "%.\(places)f", value)
 }
+
+/// What was promised, and what came of it.
+struct Targets {
+    private var lines: [String] = []
+    private var missed = 0
+
+    mutating func atLeast(_ target: Double, _ value: Double, _ what: String) {
+        self.add("≥", target, value, what, value >= target)
+    }
+    mutating func atMost(_ target: Double, _ value: Double, _ what: String) {
+        self.add("≤", target, value, what, value <= target)
+    }
+
+    private mutating func add(_ sign: String, _ target: Double, _ value: Double, _ what: String, _ isMet: Bool) {
+        let places = target >= 10 ? 1 : 2
+        self.lines.append(
+            "\(isMet ? "met   " : "MISSED") \(decimals(value, places)) (\(sign) \(decimals(target, places))) \(what)")
+        if !isMet { self.missed += 1 }
+    }
+
+    func report() {
+        print("\ntargets:\n  " + self.lines.joined(separator: "\n  "))
+        #if DEBUG
+        print("  (a debug build: these say nothing)")
+        #else
+        // Figures are reported, not enforced: a machine with neighbours has bad minutes.
+        if self.missed > 0 { print("  \(self.missed) of \(self.lines.count) targets missed") }
+        #endif
+    }
+}

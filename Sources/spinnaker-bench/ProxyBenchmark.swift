@@ -189,30 +189,10 @@ struct StockClient: Decodable {
 
     func read(window: Int) -> Side? { window == 8 ? self.read : self.windows?["\(window)"] }
 
-    /// nil, with a word about it, when `PYTHON` names no interpreter that has the stock client.
+    /// nil: there is no stock client here.
     static func measure(_ demo: DemoProcess) throws -> StockClient? {
-        guard let python = ProcessInfo.processInfo.environment["PYTHON"] else {
-            print("note: PYTHON is not set (`make bench` sets it): the stock client is left out")
-            return nil
-        }
-        let script = "interop/bench/spinnman_client.py"
-        guard FileManager.default.fileExists(atPath: script) else {
-            print("note: \(script) is not here: run from the root of the checkout; the stock client is left out")
-            return nil
-        }
-        let process = Process()
-        process.executableURL = URL(filePath: python)
-        process.arguments = ["-W", "ignore", script, demo.directory.appending(path: "demo.json").path, "20000"]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        let data = try output.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        // The client logs on standard output too: the figures are the last line.
-        guard process.terminationStatus == 0, let line = data.split(separator: UInt8(ascii: "\n")).last else {
-            throw BenchError("the stock client failed (exit \(process.terminationStatus))")
-        }
-        return try JSONDecoder().decode(StockClient.self, from: Data(line))
+        let file = demo.directory.appending(path: "demo.json").path
+        guard let line = try StockPython.run("spinnman_client.py", [file, "20000"]) else { return nil }
+        return try JSONDecoder().decode(StockClient.self, from: line)
     }
 }

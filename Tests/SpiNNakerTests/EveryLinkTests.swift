@@ -71,7 +71,23 @@ import VirtualSpiNNakerHost
             let version = try await transceiver.ensureReady(image: .placeholder)
             #expect(version.name == "SC&MP")
             #expect(try await memory.withMachine { $0.isPowered(board: 0) })
-            #expect(try await transceiver.bmps[0].version().name == "BC&MP")
+            let bmp = transceiver.bmps[0]
+            #expect(try await bmp.version().name == "BC&MP")
+            #expect(try await bmp.status().hasPower)
+            #expect(try await bmp.status().temperatureTop == 28)
+            #expect(try await bmp.serial().hardwareVersion > 0)
+            #expect(try await bmp.addresses() == bmp.addresses(board: 0))
+            #expect(try await bmp.canStatus().boards.first == 1)
+            // Longer than one request takes, and not a multiple of it.
+            let flash = try await bmp.readSerialFlash(at: 0x1000, count: 700)
+            #expect(flash.readableBytes == 700)
+            #expect(try await bmp.readSerialFlash(at: 0x1000 + 256, count: 300) == flash.getSlice(at: 256, length: 300))
+            await #expect(throws: TransceiverError.self) { try await bmp.readSerialFlash(at: .max, count: 4) }
+            try await bmp.setLEDs(LEDActions(word: 3))
+            try await bmp.writeFPGARegister(FPGARegister.ledOverride, of: 1, value: 1)
+            #expect(try await bmp.readFPGARegister(FPGARegister.ledOverride, of: 1) == 1)
+            try await bmp.setPower(on: false)
+            #expect(try await !bmp.status().hasPower)
         }
     }
 }

@@ -18,6 +18,15 @@ int bare_responder(int port_fd, int stop_fd, int reply_size);
 /// Returns 0, or -1 with errno set.
 int bare_client(uint16_t port, int window, int count, int request_size, uint64_t *latencies, uint64_t *elapsed);
 
+/// A board that does nothing but remember: answers SCP reads and writes of 64 MiB from 0x60000000 on, and says RC_ARG to all
+/// else. Binds, tells its port and ends as `bare_responder` does.
+int memory_responder(int port_fd, int stop_fd);
+
+/// Writes `size` bytes to such a board, or reads them, from `base` on, in pieces of 256 bytes, at most `window` (1...16)
+/// unanswered. Fills `elapsed` (nanoseconds). Lost datagrams are sent again after 100 ms.
+/// Returns 0, or -1 with errno set.
+int memory_client(uint16_t port, int window, int is_write, uint32_t base, char *bytes, int size, uint64_t *elapsed);
+
 /// CPU time this process has used, nanoseconds.
 uint64_t process_cpu_nanoseconds(void);
 

@@ -44,6 +44,12 @@ extension ChipHandle {
         _ = try await self.transceiver.send(SetLEDs(actions), to: .monitor(of: self.chip))
     }
 
+    /// Sets how many pings in a row a core may leave unanswered before SC&MP takes it for hung and its state becomes
+    /// ``CoreState/watchdog``. 0: however many, which is what machines booted by SpiNNMan or by us begin with.
+    public func setWatchdog(afterMisses misses: UInt8) async throws(TransceiverError) {
+        try await self.write(ByteBuffer(integer: misses), at: SV.softWatchdog.address)
+    }
+
     /// How much faster than it should the chip's clock runs: ticks per microsecond too many or too few.
     public func clockDrift() async throws(TransceiverError) -> Double {
         let drift: Int32 = try await self.transceiver.read(SV.clockDrift, of: self.chip)
@@ -111,6 +117,12 @@ extension Transceiver {
                     CoreID.monitor(of: $0.chip)
                 )
             })
+    }
+
+    /// The same on every chip of the machine, which must have been discovered: see ``ChipHandle/setWatchdog(afterMisses:)``.
+    public func setWatchdog(afterMisses misses: UInt8) async throws(TransceiverError) {
+        let write = WriteMemory(address: SV.softWatchdog.address, data: ByteBuffer(integer: misses))
+        _ = try await self.sendAll(self.discovered().chips.map { (write, CoreID.monitor(of: $0.id)) })
     }
 
     /// Turns the messages that keep the boards' clocks together on or off.

@@ -94,7 +94,8 @@ extension Transceiver {
             guard let link = try? await connect(address) else { continue }
             let connection = SCPConnection(link: link, configuration: self.configuration.connection)
             connection.start()
-            let policy = SCPPolicy(timeout: TimeAmount(self.configuration.timeout), retries: self.configuration.probeRetries)
+            // Three retries, as SpiNNMan's check of a connection has.
+            let policy = SCPPolicy(timeout: TimeAmount(self.configuration.timeout), retries: 3)
             // The board itself must say that its Ethernet is up, and that it is the chip it should be.
             if let reply = try? await connection.reply(to: GetChipInfo(), from: .monitor(of: chip), policy: policy),
                 reply.header.sourceChip == chip, let info = try? reply.decode(for: GetChipInfo.self), info.isEthernetUp

@@ -18,8 +18,10 @@ extension Transceiver {
     /// Sees to it that the machine is booted and of a version that this library knows.
     ///
     /// It asks the root chip for its version. If there is no answer, and there is an image and a link to the boot ROM, it
-    /// boots the machine and asks again; if there is a BMP, it first switches the boards on. Then it sets the timeout of
-    /// reply tags on every connected board, and asks each whether its Ethernet is up.
+    /// boots the machine and asks again. With a BMP it first asks that whether the boards have power, and switches them on if
+    /// they have not; boards that have power and do not come up with one boot are power cycled. (SpiNNMan boots three times
+    /// before it thinks of power, which takes half a minute when the board is off.) Then it sets the timeout of reply tags on
+    /// every connected board, and asks each whether its Ethernet is up.
     ///
     /// - Parameters:
     ///   - image: what to boot with. SC&MP is not part of this library: its image is `scamp.boot` of `spinnaker_tools`, and
@@ -27,12 +29,10 @@ extension Transceiver {
     ///   - values: how the machine is to come up; nil: SpiNNMan's values for a SpiNN-5 board.
     @discardableResult
     public func ensureReady(image: BootImage? = nil, values: BootValues? = nil) async throws(TransceiverError) -> VersionInfo {
-        var found = try await self.findOrBoot(image, values)
-        if found == nil, !self.bmps.isEmpty {
-            for bmp in self.bmps { try await bmp.setPower(on: true) }
-            try await self.pause(self.configuration.powerOnPause)
-            found = try await self.findOrBoot(image, values)
-        }
+        let probe = SCPPolicy(
+            timeout: TimeAmount(self.configuration.timeout), retries: self.configuration.probeRetries, resendsEarly: false)
+        var found = try await self.settledVersion(probe)
+        if found == nil, let image { found = try await self.bringUp(image, values) }
         guard let version = found else {
             let why = image == nil ? "nothing to boot it with was given" : "booting it did not help"
             throw TransceiverError(.notBooted, "the machine does not answer, and \(why)", chip: .root)
@@ -79,17 +79,31 @@ extension Transceiver {
         }
     }
 
-    /// The version of a machine that answers, booted if need be; nil: it does not.
-    private func findOrBoot(_ image: BootImage?, _ values: BootValues?) async throws(TransceiverError) -> VersionInfo? {
-        let timeout = TimeAmount(self.configuration.timeout)
-        let probe = SCPPolicy(timeout: timeout, retries: self.configuration.probeRetries, resendsEarly: false)
-        if let version = try await self.settledVersion(probe) { return version }
-        guard let image else { return nil }
+    /// Boots a machine that does not answer, with power if there is a BMP to give it; nil: it does not answer yet.
+    private func bringUp(_ image: BootImage, _ values: BootValues?) async throws(TransceiverError) -> VersionInfo? {
+        if !self.bmps.isEmpty {
+            var needy: [BMP] = []
+            for bmp in self.bmps where await bmp.knowsOfNoPower() { needy.append(bmp) }
+            if needy.isEmpty {
+                // Most likely it only is not booted.
+                if let version = try await self.boot(image, values, attempts: 1) { return version }
+                needy = self.bmps
+            }
+            for bmp in needy { try await bmp.setPower(on: true) }
+            try await self.pause(self.configuration.powerOnPause)
+        }
+        return try await self.boot(image, values, attempts: max(1, self.configuration.bootAttempts))
+    }
+
+    /// Boots the machine until it answers; nil: it never did.
+    private func boot(
+        _ image: BootImage, _ values: BootValues?, attempts: Int
+    ) async throws(TransceiverError) -> VersionInfo? {
         // A booted machine is asked often, so that it is noticed when it comes up, and long enough.
         let interval = TimeAmount.milliseconds(250)
         let tries = TimeAmount(self.configuration.bootTimeout).nanoseconds / interval.nanoseconds
         let patient = SCPPolicy(timeout: interval, retries: max(0, Int(tries) - 1), resendsEarly: false)
-        for _ in 0..<max(1, self.configuration.bootAttempts) {
+        for _ in 0..<attempts {
             try await self.sendBoot(image, values: values)
             if let version = try await self.settledVersion(patient) { return version }
         }

@@ -132,10 +132,8 @@ extension Transceiver {
     /// filters that SpiNNMan uses (14 and 15: default-routed packets from elsewhere, and from here).
     public func resetRouting() async throws(TransceiverError) {
         let chips = try self.discovered().chips.map(\.id)
-        let ones = ByteBuffer(integer: UInt32.max)
-        _ = try await self.sendAll(
-            chips.map { (WriteMemory(address: RouterRegister.clearCounters, data: ones), CoreID.monitor(of: $0)) })
-        _ = try await self.sendAll(chips.map { (ClearRouter(), CoreID.monitor(of: $0)) })
+        try await self.clearRouterCounters()
+        try await self.clearRoutes()
         let filters: [(UInt8, DiagnosticFilter)] = [(14, .defaultRoutedExternal), (15, .defaultRoutedLocal)]
         _ = try await self.sendAll(
             chips.flatMap { chip in
@@ -148,6 +146,17 @@ extension Transceiver {
                     )
                 }
             })
+    }
+
+    /// Clears every multicast entry of the whole machine, which must have been discovered.
+    public func clearRoutes() async throws(TransceiverError) {
+        _ = try await self.sendAll(self.discovered().chips.map { (ClearRouter(), CoreID.monitor(of: $0.id)) })
+    }
+
+    /// Sets all counters of all routers to zero. The machine must have been discovered.
+    public func clearRouterCounters() async throws(TransceiverError) {
+        let ones = WriteMemory(address: RouterRegister.clearCounters, data: ByteBuffer(integer: UInt32.max))
+        _ = try await self.sendAll(self.discovered().chips.map { (ones, CoreID.monitor(of: $0.id)) })
     }
 
     /// The machine, which some operations need to know.

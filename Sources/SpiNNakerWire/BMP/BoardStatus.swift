@@ -75,6 +75,8 @@ public struct BoardStatus: SCPResponse {
     public var voltage1V8: Double { self.voltage(4, full: 2.5) }
     public var voltage3V3: Double { self.voltage(6, full: 3.75) }
     public var voltageSupply: Double { self.voltage(7, full: 15) }
+    /// Whether the board's chips have power: a 1.2 V supply of theirs is more than half there.
+    public var hasPower: Bool { max(self.voltage1V2a, self.voltage1V2b, self.voltage1V2c) > 0.6 }
     /// Degrees Celsius; nil: no sensor.
     public var temperatureTop: Double? { Self.temperature(self.internalTemperatures, 0) }
     public var temperatureBottom: Double? { Self.temperature(self.internalTemperatures, 1) }

@@ -28,6 +28,28 @@ import Testing
         }
     }
 
+    /// Those of one size leave together, and arrive one by one, in order, whatever comes between them.
+    @Test func datagramsThatLeaveTogetherArriveOneByOne() async throws {
+        try await UDPListener.with(address: .loopback, on: self.loop) { listener in
+            let link = try await UDPLink.connect(to: .loopback, port: listener.port, on: self.loop)
+            let sizes = Array(repeating: 282, count: 40) + [26, 26, 26, 282, 282, 1042, 30, 31, 31]
+            let datagrams = sizes.enumerated().map { index, size in
+                ByteBuffer(bytes: (0..<size).map { UInt8(truncatingIfNeeded: $0 &+ index) })
+            }
+            try await link.eventLoop.submit {
+                for datagram in datagrams { link.write(datagram) }
+                link.flush()
+            }.get()
+            var heard: [ByteBuffer] = []
+            for await datagram in listener.datagrams {
+                heard.append(datagram.data)
+                if heard.count == datagrams.count { break }
+            }
+            #expect(heard == datagrams)
+            link.close()
+        }
+    }
+
     /// On loopback a datagram to a port where nobody listens is answered by ICMP at once, and the error comes out of the
     /// next system call on the socket.
     @Test func nobodyThereIsLossAndNotTheEndOfTheLink() async throws {
