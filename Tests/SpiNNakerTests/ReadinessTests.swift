@@ -54,7 +54,13 @@ import Testing
         configuration.probeRetries = 0
         configuration.bootPause = .zero
         configuration.bootAttempts = attempts
-        configuration.bootTimeout = .milliseconds(250)
+        // As short as a boot may take that is to fail; one that is to succeed has time, however slow the machine is.
+        configuration.bootTimeout =
+            switch cure {
+            case .none: .milliseconds(250)
+            case .power: reading == 0 ? .seconds(10) : .seconds(1)
+            case .boot: .seconds(10)
+            }
         configuration.powerOnPause = .zero
         configuration.powerOnTimeout = .milliseconds(100)
         var story = Story()
