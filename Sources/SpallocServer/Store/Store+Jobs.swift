@@ -36,7 +36,7 @@ extension Store {
     }
 
     package func job(_ id: Int) async throws -> JobRecord? {
-        try self.look { db in try db.job(id) }
+        try await self.pool.read { db in try db.job(id) }
     }
 
     /// The ids of all jobs, newest first.

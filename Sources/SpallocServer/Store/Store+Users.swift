@@ -134,7 +134,7 @@ extension Store {
     }
 
     package func session(id: String) async throws -> SessionRecord? {
-        try self.look { db in
+        try await self.pool.read { db in
             try db.row(
                 "SELECT user.*, session.csrf, session.used_at FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?",
                 [id]

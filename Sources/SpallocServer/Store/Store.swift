@@ -51,11 +51,6 @@ package final class Store: Sendable {
     /// The machines as they are now.
     package var catalogue: MachineCatalogue { self.catalogueBox.withLockedValue { $0 } }
 
-    /// A look at a row or two, on the caller's thread: going to another and back costs several times as much as the look.
-    ///
-    /// In WAL mode nobody who writes is in its way. What reads more than that goes by `pool.read` and waits elsewhere.
-    func look<Value>(_ body: (Database) throws -> Value) throws -> Value { try self.pool.read(body) }
-
     package func close() throws { try self.pool.close() }
 
     /// Copies the database to another file while the service runs, and reads the copy once.
