@@ -43,6 +43,7 @@ fuzz:
 	$(RELEASE)/spinnaker-fuzz $(FUZZ_INPUTS) $(FUZZ_SEED)
 
 bench: setup-system setup-python
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r interop/bench/requirements.txt
 	$(SWIFT) build -c release -j $(JOBS) --product spalloc
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-bench
 	@echo "-- all processes on one core: the fairest comparison of cost (a wake-up across cores swamps the rest)"
