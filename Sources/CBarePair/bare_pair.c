@@ -47,12 +47,12 @@ int bare_open_loopback(struct sockaddr_in *address, uint16_t port, int bound) {
     return fd;
 }
 
-int bare_responder(int port_fd, int stop_fd, int reply_size) {
+int serve_loopback(int port_fd, int stop_fd, answer_function answer, void *context) {
     struct sockaddr_in address;
     int fd = bare_open_loopback(&address, 0, 1);
     if (fd < 0) return -1;
-    socklen_t length = sizeof address;
-    getsockname(fd, (struct sockaddr *)&address, &length);
+    socklen_t address_length = sizeof address;
+    getsockname(fd, (struct sockaddr *)&address, &address_length);
     uint16_t port = ntohs(address.sin_port);
     if (write(port_fd, &port, sizeof port) != sizeof port) return -1;
     close(port_fd);
@@ -73,25 +73,37 @@ int bare_responder(int port_fd, int stop_fd, int reply_size) {
             min[i].msg_hdr.msg_name = &from[i];
             min[i].msg_hdr.msg_namelen = sizeof from[i];
         }
-        int n = recvmmsg(fd, min, BATCH, MSG_DONTWAIT, NULL);
-        if (n <= 0) continue;
+        int n = recvmmsg(fd, min, BATCH, MSG_DONTWAIT, NULL), answers = 0;
         memset(mout, 0, sizeof mout);
         for (int i = 0; i < n; i++) {
-            memcpy(out[i] + SEQUENCE, in[i] + SEQUENCE, 2);
-            iout[i] = (struct iovec){out[i], (size_t)reply_size};
-            mout[i].msg_hdr.msg_iov = &iout[i];
-            mout[i].msg_hdr.msg_iovlen = 1;
-            mout[i].msg_hdr.msg_name = &from[i];
-            mout[i].msg_hdr.msg_namelen = sizeof from[i];
+            size_t length = answer(context, in[i], min[i].msg_len, out[i]);
+            if (length == 0) continue;
+            iout[answers] = (struct iovec){out[i], length};
+            mout[answers].msg_hdr.msg_iov = &iout[answers];
+            mout[answers].msg_hdr.msg_iovlen = 1;
+            mout[answers].msg_hdr.msg_name = &from[i];
+            mout[answers].msg_hdr.msg_namelen = sizeof from[i];
+            answers++;
         }
-        for (int sent = 0; sent < n;) {
-            int k = sendmmsg(fd, mout + sent, (unsigned)(n - sent), 0);
+        for (int sent = 0; sent < answers;) {
+            int k = sendmmsg(fd, mout + sent, (unsigned)(answers - sent), 0);
             if (k <= 0) break;
             sent += k;
         }
     }
     close(fd);
     return 0;
+}
+
+// Nothing but the sequence number, in a reply of the wanted size.
+static size_t answer_bare(void *context, const char *in, size_t length, char *out) {
+    (void)length;
+    memcpy(out + SEQUENCE, in + SEQUENCE, 2);
+    return (size_t)*(int *)context;
+}
+
+int bare_responder(int port_fd, int stop_fd, int reply_size) {
+    return serve_loopback(port_fd, stop_fd, answer_bare, &reply_size);
 }
 
 int bare_client(uint16_t port, int window, int count, int request_size, uint64_t *latencies, uint64_t *elapsed) {

@@ -36,7 +36,8 @@ static void put16(char *to, uint16_t value) { memcpy(to, &value, 2); }
 static void put32(char *to, uint32_t value) { memcpy(to, &value, 4); }
 
 // Answers one request; returns the reply's length, or 0 when it is no request.
-static size_t answer(char *memory, const char *in, size_t length, char *out) {
+static size_t answer(void *context, const char *in, size_t length, char *out) {
+    char *memory = context;
     if (length < REQUEST_DATA) return 0;
     uint32_t address = get32(in + ARGUMENTS), size = get32(in + ARGUMENTS + 4);
     uint64_t offset = (uint64_t)address - BASE;
@@ -64,52 +65,8 @@ static size_t answer(char *memory, const char *in, size_t length, char *out) {
 }
 
 int memory_responder(int port_fd, int stop_fd) {
-    struct sockaddr_in address;
-    int fd = bare_open_loopback(&address, 0, 1);
-    if (fd < 0) return -1;
-    socklen_t address_length = sizeof address;
-    getsockname(fd, (struct sockaddr *)&address, &address_length);
-    uint16_t port = ntohs(address.sin_port);
-    if (write(port_fd, &port, sizeof port) != sizeof port) return -1;
-    close(port_fd);
-
     static char memory[MEMORY];
-    static char in[BATCH][SLOT], out[BATCH][SLOT];
-    struct sockaddr_in from[BATCH];
-    struct iovec iin[BATCH], iout[BATCH];
-    struct mmsghdr min[BATCH], mout[BATCH];
-    for (;;) {
-        struct pollfd wait[2] = {{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
-        if (poll(wait, 2, -1) < 0 && errno != EINTR) return -1;
-        if (wait[1].revents) break;
-        memset(min, 0, sizeof min);
-        for (int i = 0; i < BATCH; i++) {
-            iin[i] = (struct iovec){in[i], SLOT};
-            min[i].msg_hdr.msg_iov = &iin[i];
-            min[i].msg_hdr.msg_iovlen = 1;
-            min[i].msg_hdr.msg_name = &from[i];
-            min[i].msg_hdr.msg_namelen = sizeof from[i];
-        }
-        int n = recvmmsg(fd, min, BATCH, MSG_DONTWAIT, NULL), answers = 0;
-        memset(mout, 0, sizeof mout);
-        for (int i = 0; i < n; i++) {
-            size_t length = answer(memory, in[i], min[i].msg_len, out[i]);
-            if (length == 0) continue;
-            iout[answers] = (struct iovec){out[i], length};
-            mout[answers].msg_hdr.msg_iov = &iout[answers];
-            mout[answers].msg_hdr.msg_iovlen = 1;
-            mout[answers].msg_hdr.msg_name = &from[i];
-            mout[answers].msg_hdr.msg_namelen = sizeof from[i];
-            answers++;
-        }
-        for (int sent = 0; sent < answers;) {
-            int k = sendmmsg(fd, mout + sent, (unsigned)(answers - sent), 0);
-            if (k <= 0) break;
-            sent += k;
-        }
-    }
-    close(fd);
-    return 0;
+    return serve_loopback(port_fd, stop_fd, answer, memory);
 }
 
 int memory_client(uint16_t port, int window, int is_write, uint32_t base, char *bytes, int size, uint64_t *elapsed) {

@@ -13,6 +13,8 @@ import SpiNNakerWire
 /// The shell around an ``SCPPipeline``: all state is on the link's event loop, one timer stands at the pipeline's next
 /// deadline, and what a group of datagrams leads to is sent together. A caller's task crosses to the loop once per
 /// operation, however many requests that is.
+///
+/// Unchecked: state is touched on the event loop only, but for the outbox, which has a lock.
 package final class SCPConnection: @unchecked Sendable {
     // Unchecked: `outbox` is locked, `link` and `configuration` do not change, the rest is touched on the event loop only.
 

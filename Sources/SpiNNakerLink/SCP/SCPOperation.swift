@@ -16,8 +16,7 @@ struct SCPToken {
 /// One or many requests that a caller awaits together. It gives out a request when the window has a place, so a read of a
 /// megabyte is never 4096 queued requests.
 ///
-/// Unchecked Sendable: it is made by the caller's task, and from its submission on lives on the connection's event loop.
-/// Unchecked: an operation is touched on its connection's event loop only, once it has begun.
+/// Unchecked: it is made by the caller's task, and from its submission on it is touched on its connection's event loop only.
 class SCPOperation: @unchecked Sendable {
     /// The link's description, for errors.
     final var link = ""

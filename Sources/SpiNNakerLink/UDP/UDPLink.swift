@@ -11,9 +11,9 @@ import SpiNNakerMachine
 /// The socket is not connected to its peer, though it talks to no other: a connected one reports each ICMP "port
 /// unreachable" as an error of the *next* send, and NIO then closes the channel. A board that is not booted, or is being
 /// power cycled, must look like loss. What comes from another address is dropped here instead of in the kernel.
+///
+/// Unchecked: its handler is touched on the channel's event loop only, and nothing else of it changes.
 public final class UDPLink: DatagramLink, @unchecked Sendable {
-    // Unchecked: `context` and `receiver` are touched on the event loop only; the rest never changes.
-
     public let eventLoop: any EventLoop
     public let linkDescription: String
     package let peer: SocketAddress

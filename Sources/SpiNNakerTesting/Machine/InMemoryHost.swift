@@ -15,9 +15,9 @@ import VirtualSpiNNaker
 /// let host = try await InMemoryHost.make(VirtualMachineDescription(.spinn5, isPoweredAtStart: true))
 /// try await withTransceiver(links: host.boardLinks(), boot: host.link(to: .board(0), port: 54321)) { transceiver in … }
 /// ```
+///
+/// Unchecked: the machine, its links and its timer are touched on ``eventLoop`` only.
 public final class InMemoryHost: @unchecked Sendable {
-    // Unchecked, reason: the machine and all that changes are touched on the event loop only.
-
     public let eventLoop: any EventLoop
     /// By board number.
     public let boards: [VirtualMachine.BoardPlace]
@@ -132,6 +132,7 @@ public final class InMemoryHost: @unchecked Sendable {
     }
 }
 
+/// Unchecked: as every ``DatagramLink``, its state is touched on its event loop only.
 private final class MemoryLink: DatagramLink, @unchecked Sendable {
     // Unchecked, reason: `receiver` and `queue` are touched on the event loop only.
 
