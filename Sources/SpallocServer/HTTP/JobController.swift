@@ -37,10 +37,14 @@ struct JobController: Sendable {
     }
 
     private func job(_ context: SpallocRequestContext) async throws -> JobRecord {
+        try await self.recentJob(context).record
+    }
+
+    private func recentJob(_ context: SpallocRequestContext) async throws -> RecentRows.Job {
         let caller = try context.requireCaller()
         try caller.require(caller.user.trustLevel.mayHaveJobs)
         guard let id = Int(try context.component("id")), id > 0 else { throw APIError.noJob }
-        return try await self.jobs.job(id, for: caller)
+        return try await self.jobs.recentJob(id, for: caller)
     }
 
     // MARK: - State
@@ -49,7 +53,9 @@ struct JobController: Sendable {
     /// when the time is over. A change between two polls is thus seen at once by the second.
     @Sendable
     private func describe(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        var job = try await self.job(context)
+        let recent = try await self.recentJob(context)
+        // What was asked for never changes.
+        var job = recent.record
         let session = try context.requireCaller().sessionKey
         if Query(request).flag(SpallocHTTP.wait), job.state != .destroyed {
             let known =
@@ -74,8 +80,7 @@ struct JobController: Sendable {
                 machineRef: links.job(job.id, SpallocJobPath.machine),
                 powerRef: links.job(job.id, SpallocJobPath.power), chipRef: links.job(job.id, SpallocJobPath.chip),
                 proxyRef: hasProxy ? links.proxy(job.id) : nil,
-                originalRequest: (try? JSONDecoder().decode(CreateJobRequest.self, from: Data(job.request.utf8)))
-                    .map(OriginalRequest.init)), headers: [.eTag: ETag.text(job.revision)])
+                originalRequest: recent.originalRequest), headers: [.eTag: ETag.text(job.revision)])
     }
 
     @Sendable

@@ -80,7 +80,7 @@ package final class Sessions: Sendable {
         guard let session = try await self.store.session(id: key), session.user.enabled else { return nil }
         let used = max(session.usedAt, self.touched.withLockedValue { $0[key] } ?? session.usedAt)
         guard used + self.idle > now else { return nil }
-        if session.usedAt + Sessions.touchInterval < now {
+        if used + Sessions.touchInterval < now {
             try await self.store.touchSession(id: key, now: now)
             self.touched.withLockedValue { $0[key] = now }
         }

@@ -14,8 +14,15 @@ package struct JobService: Sendable {
 
     /// A job that the caller may see. To all others it does not exist.
     package func job(_ id: Int, for caller: Caller) async throws -> JobRecord {
+        try await self.recentJob(id, for: caller).record
+    }
+
+    /// The same with the request as clients are told of it.
+    func recentJob(_ id: Int, for caller: Caller) async throws -> RecentRows.Job {
         try caller.require(caller.user.trustLevel.mayHaveJobs)
-        guard let job = try await self.core.store.job(id), self.isVisible(job, to: caller.user) else { throw APIError.noJob }
+        guard let job = try await self.core.store.recentJob(id), self.isVisible(job.record, to: caller.user) else {
+            throw APIError.noJob
+        }
         return job
     }
 

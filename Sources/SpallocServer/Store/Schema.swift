@@ -161,6 +161,23 @@ enum Schema {
                     """)
         }
         self.addV1(to: &migrator)
+        // SQLite only tells of changes to rows that have a number (``RecentRows``).
+        migrator.registerMigration("sessions with row numbers") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE numbered_session (
+                        id TEXT NOT NULL PRIMARY KEY,
+                        user_id INTEGER NOT NULL REFERENCES user ON DELETE CASCADE,
+                        csrf TEXT NOT NULL,
+                        created_at INTEGER NOT NULL,
+                        used_at INTEGER NOT NULL
+                    );
+                    INSERT INTO numbered_session SELECT id, user_id, csrf, created_at, used_at FROM session;
+                    DROP TABLE session;
+                    ALTER TABLE numbered_session RENAME TO session;
+                    CREATE INDEX session_used ON session (used_at);
+                    """)
+        }
         return migrator
     }
 }

@@ -35,8 +35,17 @@ extension Store {
         return change
     }
 
-    package func job(_ id: Int) async throws -> JobRecord? {
-        try await self.pool.read { db in try db.job(id) }
+    package func job(_ id: Int) async throws -> JobRecord? { try await self.recentJob(id)?.record }
+
+    /// The job, and its request as clients are told of it.
+    func recentJob(_ id: Int) async throws -> RecentRows.Job? {
+        if let known = self.recent.job(id) { return known }
+        let ticket = self.recent.ticket()
+        guard let record = try await self.pool.read({ db in try db.job(id) }) else { return nil }
+        let request = try? JSONDecoder().decode(CreateJobRequest.self, from: Data(record.request.utf8))
+        let job = RecentRows.Job(record: record, originalRequest: request.map(OriginalRequest.init))
+        self.recent.keep(job, ticket: ticket)
+        return job
     }
 
     /// The ids of all jobs, newest first.

@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import GRDB
+import NIOCore
 import SpallocAPI
 
 /// A user as the store has it.
@@ -32,6 +33,8 @@ package struct UserRecord: Hashable, Sendable {
 
 /// A session that was logged in to.
 package struct SessionRecord: Hashable, Sendable {
+    /// The row's number, by which the database tells that it has changed.
+    var row: Int64
     package var user: UserRecord
     package var csrf: String
     package var usedAt: Timestamp
@@ -134,15 +137,23 @@ extension Store {
     }
 
     package func session(id: String) async throws -> SessionRecord? {
-        try await self.pool.read { db in
+        let now = NIODeadline.now()
+        if let known = self.recent.session(id, now: now) { return known }
+        let ticket = self.recent.ticket()
+        let session = try await self.pool.read { db in
             try db.row(
-                "SELECT user.*, session.csrf, session.used_at FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?",
-                [id]
+                """
+                SELECT user.*, session.rowid AS session_row, session.csrf, session.used_at
+                FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?
+                """, [id]
             ).map { row in
                 SessionRecord(
-                    user: UserRecord(row: row), csrf: row["csrf"], usedAt: Timestamp(milliseconds: row["used_at"]))
+                    row: row["session_row"], user: UserRecord(row: row), csrf: row["csrf"],
+                    usedAt: Timestamp(milliseconds: row["used_at"]))
             }
         }
+        if let session { self.recent.keep(session, id: id, ticket: ticket, now: now) }
+        return session
     }
 
     package func touchSession(id: String, now: Timestamp) async throws {

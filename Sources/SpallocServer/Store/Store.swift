@@ -17,6 +17,7 @@ package final class Store: Sendable {
     let catalogueBox: NIOLockedValueBox<MachineCatalogue>
     /// What queued jobs ask for, so that their JSON is read once.
     let requests = NIOLockedValueBox<[Int: JobRequest]>([:])
+    let recent = RecentRows()
 
     /// Opens the file, makes it if it is not there, and brings its tables up to date.
     package init(path: String) throws(SpallocServerError) {
@@ -39,6 +40,7 @@ package final class Store: Sendable {
             }
             try migrator.migrate(self.pool)
             self.catalogueBox = NIOLockedValueBox(try self.pool.read { try MachineCatalogue(db: $0) })
+            self.pool.add(transactionObserver: self.recent, extent: .databaseLifetime)
         } catch let error as SpallocServerError {
             throw error
         } catch let error as DatabaseError {

@@ -1,0 +1,128 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import GRDB
+import NIOConcurrencyHelpers
+import NIOCore
+import SpallocAPI
+
+/// The rows that every request asks for, sessions and jobs, as they were last read: a read of the database is a way through two queues and
+/// back, and costs more than all else that a request does.
+///
+/// No writer needs to know of it. SQLite tells which rows a transaction changed, whichever method did it, and they are forgotten when
+/// it is committed, before the method that wrote returns. Only a change by another process (`spallocd user disable`) is not told:
+/// a session is therefore believed for ``sessionLife`` at most. Jobs are changed by the service alone.
+final class RecentRows: TransactionObserver, Sendable {
+    /// How long after another process has ended a session it may still be used.
+    static let sessionLife = TimeAmount.seconds(1)
+
+    /// A job, and its request as clients are told of it: decoded once per change, not once per reply.
+    struct Job: Sendable {
+        var record: JobRecord
+        var originalRequest: OriginalRequest? = nil
+    }
+
+    /// What had been forgotten when a read began. What it read may only be kept if nothing was since.
+    struct Ticket: Sendable {
+        fileprivate var forgotten: UInt64
+    }
+
+    private struct State {
+        var sessions: [String: (session: SessionRecord, until: NIODeadline)] = [:]
+        var jobs: [Int: Job] = [:]
+        var forgotten: UInt64 = 0
+        /// What the transaction under way has changed.
+        var changed = Changes()
+    }
+
+    private struct Changes {
+        var sessions: Set<Int64> = []
+        var users: Set<Int64> = []
+        var jobs: Set<Int64> = []
+
+        var isEmpty: Bool { self.sessions.isEmpty && self.users.isEmpty && self.jobs.isEmpty }
+    }
+
+    private let state = NIOLockedValueBox(State())
+    /// Of each kind. When there are more, all are forgotten: they come back as they are asked for.
+    private let capacity: Int
+
+    init(capacity: Int = 4096) {
+        self.capacity = capacity
+    }
+
+    // MARK: - Reading
+
+    func session(_ id: String, now: NIODeadline) -> SessionRecord? {
+        self.state.withLockedValue { state in
+            guard let known = state.sessions[id], known.until > now else { return nil }
+            return known.session
+        }
+    }
+
+    func job(_ id: Int) -> Job? { self.state.withLockedValue { $0.jobs[id] } }
+
+    /// To be taken before the read.
+    func ticket() -> Ticket { Ticket(forgotten: self.state.withLockedValue { $0.forgotten }) }
+
+    func keep(_ session: SessionRecord, id: String, ticket: Ticket, now: NIODeadline) {
+        self.state.withLockedValue { state in
+            guard state.forgotten == ticket.forgotten else { return }
+            if state.sessions.count >= self.capacity { state.sessions = [:] }
+            state.sessions[id] = (session, now + RecentRows.sessionLife)
+        }
+    }
+
+    func keep(_ job: Job, ticket: Ticket) {
+        self.state.withLockedValue { state in
+            guard state.forgotten == ticket.forgotten else { return }
+            if state.jobs.count >= self.capacity { state.jobs = [:] }
+            state.jobs[job.record.id] = job
+        }
+    }
+
+    // MARK: - Being told, on the writer's queue
+
+    func observes(eventsOfKind kind: DatabaseEventKind) -> Bool {
+        switch kind {
+        // Each use of a session is written down now and then; what is kept here does not change by it.
+        case .update(tableName: "session", let columns): columns != ["used_at"]
+        case .update(let table, _), .delete(let table): table == "session" || table == "user" || table == "job"
+        case .insert: false
+        }
+    }
+
+    func databaseDidChange(with event: DatabaseEvent) {
+        let (table, row) = (event.tableName, event.rowID)
+        self.state.withLockedValue { state in
+            switch table {
+            case "session": _ = state.changed.sessions.insert(row)
+            case "user": _ = state.changed.users.insert(row)
+            default: _ = state.changed.jobs.insert(row)
+            }
+        }
+    }
+
+    func databaseDidCommit(_ db: Database) {
+        self.state.withLockedValue { state in
+            let changed = state.changed
+            guard !changed.isEmpty else { return }
+            state.changed = Changes()
+            state.forgotten &+= 1
+            for job in changed.jobs { state.jobs[Int(job)] = nil }
+            if !changed.users.isEmpty {
+                // An owner's name is in the job's record.
+                state.jobs = state.jobs.filter { !changed.users.contains($0.value.record.ownerID) }
+            }
+            guard !changed.sessions.isEmpty || !changed.users.isEmpty else { return }
+            state.sessions = state.sessions.filter { _, known in
+                !changed.sessions.contains(known.session.row) && !changed.users.contains(known.session.user.id)
+            }
+        }
+    }
+
+    func databaseDidRollback(_ db: Database) {
+        self.state.withLockedValue { $0.changed = Changes() }
+    }
+}

@@ -1,0 +1,215 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import Foundation
+import GRDB
+import NIOCore
+import SpallocAPI
+import SpallocAllocator
+import SpiNNakerMachine
+import Testing
+
+@testable import SpallocServer
+
+/// What is kept in memory of the database is never older than the last write of this process.
+@Suite(.timeLimit(.minutes(3))) struct RecentRowsTests {
+    private let start = Timestamp(milliseconds: 1_700_000_000_000)
+
+    private func withStore(_ body: (Store, DatabaseQueue) async throws -> Void) async throws {
+        let directory = try temporaryDirectory()
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let path = directory.appendingPathComponent("s.sqlite").path
+        let store = try Store(path: path)
+        try await store.importMachines([machineDefinition()])
+        try await store.setUser(name: "alice", password: nil, trustLevel: .user)
+        try await store.setUser(name: "bob", password: nil, trustLevel: .user)
+        // As another process has it: nobody tells the store what it does.
+        let other = try DatabaseQueue(path: path)
+        try await body(store, other)
+        try other.close()
+        try store.close()
+    }
+
+    private func user(_ name: String, of store: Store) async throws -> UserRecord {
+        try #require(try await store.user(named: name)).user
+    }
+
+    private func createJob(_ store: Store) async throws -> Int {
+        let request = CreateJobRequest(keepaliveInterval: WireDuration(seconds: 60), numBoards: 1)
+        return try await store.createJob(
+            owner: try await self.user("alice", of: store).id, request: request, wanted: try JobRequest(request),
+            keepalive: .seconds(60), host: nil, now: self.start
+        ).job
+    }
+
+    // MARK: - Jobs
+
+    @Test func aJobIsReadOnce() async throws {
+        try await self.withStore { store, other in
+            let job = try await self.createJob(store)
+            #expect(try await store.job(job)?.keepaliveHost == nil)
+            try await other.write { try $0.execute(sql: "UPDATE job SET keepalive_host = 'elsewhere'") }
+            #expect(try await store.job(job)?.keepaliveHost == nil)
+        }
+    }
+
+    @Test func everyWriteIsSeenAtOnce() async throws {
+        try await self.withStore { store, _ in
+            let job = try await self.createJob(store)
+            #expect(try await store.job(job)?.state == .queued)
+            _ = try await store.allocate(now: self.start)
+            #expect(try await store.job(job)?.state == .power)
+            #expect(try await store.job(job)?.allocation != nil)
+            try await store.keepAlive(job, host: "127.0.0.9", now: self.start + .seconds(5))
+            #expect(try await store.job(job)?.keepaliveHost == "127.0.0.9")
+            #expect(try await store.job(job)?.keepaliveAt == self.start + .seconds(5))
+            _ = try await store.expire(now: self.start + .seconds(600))
+            #expect(try await store.job(job)?.state == .destroyed)
+            #expect(try await store.job(job)?.reason == Store.keepaliveExpired)
+        }
+    }
+
+    @Test func theRequestIsDecodedWithTheJob() async throws {
+        try await self.withStore { store, _ in
+            let job = try await self.createJob(store)
+            for _ in 0..<2 {
+                let recent = try #require(try await store.recentJob(job))
+                #expect(recent.record.id == job)
+                let request = try #require(recent.originalRequest)
+                #expect(String(decoding: try JSONEncoder().encode(request), as: UTF8.self).contains("num-boards"))
+            }
+            #expect(try await store.recentJob(job + 1) == nil)
+        }
+    }
+
+    /// Readers never go back in time while others write, and see what they wrote themselves.
+    @Test func nobodySeesAnOldRevisionAgain() async throws {
+        try await self.withStore { store, _ in
+            let job = try await self.createJob(store)
+            _ = try await store.allocate(now: self.start)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        var last: Int64 = 0
+                        for _ in 0..<200 {
+                            let revision = try #require(try await store.job(job)).revision
+                            #expect(revision >= last)
+                            last = revision
+                        }
+                    }
+                }
+                group.addTask {
+                    for round in 0..<50 {
+                        let change = try #require(
+                            try await store.switchPower(of: job, on: round % 2 == 0, now: self.start))
+                        #expect(try #require(try await store.job(job)).revision >= change.revision)
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    // MARK: - Sessions
+
+    @Test func aSessionIsReadOnceASecond() async throws {
+        let rows = RecentRows()
+        let now = NIODeadline.uptimeNanoseconds(5_000_000_000)
+        try await self.withStore { store, _ in
+            try await store.addSession(
+                id: "s", user: try await self.user("alice", of: store).id, csrf: "c", now: self.start)
+            let session = try #require(try await store.session(id: "s"))
+            rows.keep(session, id: "s", ticket: rows.ticket(), now: now)
+            #expect(rows.session("s", now: now) == session)
+            #expect(rows.session("s", now: now + RecentRows.sessionLife - .nanoseconds(1)) == session)
+            #expect(rows.session("s", now: now + RecentRows.sessionLife) == nil)
+            #expect(rows.session("other", now: now) == nil)
+        }
+    }
+
+    @Test(arguments: ["end", "disable", "password", "sweep", "delete"])
+    func aSessionThatEndsIsForgottenAtOnce(how: String) async throws {
+        try await self.withStore { store, _ in
+            let (alice, bob) = (try await self.user("alice", of: store), try await self.user("bob", of: store))
+            try await store.addSession(id: "a", user: alice.id, csrf: "c", now: self.start)
+            try await store.addSession(id: "b", user: bob.id, csrf: "d", now: self.start + .seconds(100))
+            #expect(try await store.session(id: "a")?.user.name == "alice")
+            #expect(try await store.session(id: "b")?.user.name == "bob")
+            switch how {
+            case "end": try await store.removeSession(id: "a")
+            case "disable": try await store.setEnabled(false, user: alice.id)
+            case "password": try await store.setUser(name: "alice", password: nil, trustLevel: .user)
+            case "sweep": try await store.removeSessions(unusedSince: self.start + .seconds(50))
+            // By a foreign key: no statement of ours names the session.
+            default: try await store.pool.write { try $0.run("DELETE FROM user WHERE id = ?", [alice.id]) }
+            }
+            #expect(try await store.session(id: "a") == nil)
+            #expect(store.recent.session("b", now: .now())?.user.name == "bob")
+        }
+    }
+
+    @Test func aUsersNewTrustIsSeenAtOnce() async throws {
+        try await self.withStore { store, _ in
+            let alice = try await self.user("alice", of: store)
+            try await store.addSession(id: "a", user: alice.id, csrf: "c", now: self.start)
+            #expect(try await store.session(id: "a")?.user.trustLevel == .user)
+            try await store.pool.write { try $0.run("UPDATE user SET trust = 'READER' WHERE id = ?", [alice.id]) }
+            #expect(try await store.session(id: "a")?.user.trustLevel == .reader)
+        }
+    }
+
+    /// That a session was used is written down now and then, and need not be read again.
+    @Test func aTouchForgetsNothing() async throws {
+        try await self.withStore { store, _ in
+            let alice = try await self.user("alice", of: store)
+            try await store.addSession(id: "a", user: alice.id, csrf: "c", now: self.start)
+            _ = try await store.session(id: "a")
+            try await store.touchSession(id: "a", now: self.start + .seconds(70))
+            #expect(store.recent.session("a", now: .now()) != nil)
+        }
+    }
+
+    // MARK: - Keeping
+
+    /// A read that began before a write ended must not be kept after it.
+    @Test func whatWasReadBeforeAWriteIsNotKept() async throws {
+        try await self.withStore { store, _ in
+            let job = try await self.createJob(store)
+            let record = try #require(try await store.job(job))
+            let ticket = store.recent.ticket()
+            try await store.keepAlive(job, host: "127.0.0.9", now: self.start)
+            store.recent.keep(RecentRows.Job(record: record), ticket: ticket)
+            #expect(store.recent.job(job) == nil)
+            #expect(try await store.job(job)?.keepaliveHost == "127.0.0.9")
+        }
+    }
+
+    @Test func aTransactionThatFailsForgetsNothing() async throws {
+        try await self.withStore { store, _ in
+            let job = try await self.createJob(store)
+            _ = try await store.job(job)
+            await #expect(throws: DatabaseError.self) {
+                try await store.pool.write { db in
+                    try db.run("UPDATE job SET keepalive_host = 'nowhere' WHERE id = ?", [job])
+                    try db.run("INSERT INTO session (id) VALUES (NULL)")
+                }
+            }
+            #expect(store.recent.job(job)?.record.keepaliveHost == nil)
+            #expect(store.recent.job(job) != nil)
+        }
+    }
+
+    @Test func noMoreAreKeptThanFit() async throws {
+        try await self.withStore { store, _ in
+            let rows = RecentRows(capacity: 2)
+            var ids: [Int] = []
+            for _ in 0..<3 {
+                let id = try await self.createJob(store)
+                ids.append(id)
+                rows.keep(RecentRows.Job(record: try #require(try await store.job(id))), ticket: rows.ticket())
+            }
+            #expect(ids.map { rows.job($0) != nil } == [false, false, true])
+        }
+    }
+}
