@@ -107,7 +107,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "VirtualSpiNNakerHost",
-            dependencies: ["VirtualSpiNNaker", "SpiNNakerWire", "SpiNNakerMachine", logging] + nio,
+            dependencies: ["VirtualSpiNNaker", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging] + nio,
             swiftSettings: strict),
 
         // Row 3: the transceiver, the service's contract, the allocator's policy.

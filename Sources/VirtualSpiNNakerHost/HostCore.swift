@@ -56,9 +56,11 @@ final class HostCore {
 
     // MARK: Datagrams
 
+    /// - Parameter answer: sends from the socket that the datagram came to.
     @inline(__always)
     func received(
-        _ envelope: AddressedEnvelope<ByteBuffer>, endpoint: MachineEndpoint, port: UInt16, context: ChannelHandlerContext
+        _ envelope: AddressedEnvelope<ByteBuffer>, endpoint: MachineEndpoint, port: UInt16,
+        answer: (ByteBuffer, SocketAddress) -> Void
     ) {
         guard let host = self.host(of: envelope.remoteAddress) else { return }
         self.machine.receive(envelope.data, at: endpoint, port: port, from: host, now: .now())
@@ -68,8 +70,7 @@ final class HostCore {
                 return
             }
             guard let address = self.address(of: datagram.destination) else { return }
-            context.write(
-                NIOAny(AddressedEnvelope(remoteAddress: address, data: datagram.bytes)), promise: nil)
+            answer(datagram.bytes, address)
         }
         self.reschedule()
     }

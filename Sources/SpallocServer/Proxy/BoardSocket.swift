@@ -4,6 +4,8 @@
 
 import NIOCore
 import NIOPosix
+import SpiNNakerEngine
+import SpiNNakerLink
 import SpiNNakerMachine
 
 /// The UDP socket of one channel, on the event loop of its websocket.
@@ -26,16 +28,21 @@ final class BoardSocket: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     /// A socket address is an object; a client sends to the same few over and over.
     private var addresses: [IPv4Endpoint: SocketAddress] = [:]
+    /// A virtual board is on loopback.
+    let isLoopback: Bool
+    private var run: DatagramRun
 
     init(relay: ProxyRelay, peer: (address: SocketAddress, endpoint: IPv4Endpoint)?) {
         self.relay = relay
         self.peer = peer
+        self.isLoopback = peer?.endpoint.address.isLoopback ?? false
+        self.run = DatagramRun(joins: self.isLoopback && System.supportsUDPSegmentationOffload)
     }
 
     /// false: the socket does not take it, and it is lost.
     func write(_ datagram: ByteBuffer) -> Bool {
         guard let context = self.writableContext(), let peer = self.peer else { return false }
-        context.write(self.wrapOutboundOut(AddressedEnvelope(remoteAddress: peer.address, data: datagram)), promise: nil)
+        if let ended = self.run.append(datagram, to: peer.address) { context.write(self.wrapOutboundOut(ended), promise: nil) }
         return true
     }
 
@@ -47,7 +54,13 @@ final class BoardSocket: ChannelInboundHandler {
 
     func flush() {
         self.isNoted = false
-        self.context?.flush()
+        guard let context = self.context else { return }
+        self.flush(context)
+    }
+
+    private func flush(_ context: ChannelHandlerContext) {
+        if let ended = self.run.take() { context.write(self.wrapOutboundOut(ended), promise: nil) }
+        context.flush()
     }
 
     func close() {
@@ -58,7 +71,7 @@ final class BoardSocket: ChannelInboundHandler {
     private func writableContext() -> ChannelHandlerContext? {
         guard let context = self.context else { return nil }
         // A long burst is sent in parts rather than dropped in part.
-        if !context.channel.isWritable { context.flush() }
+        if !context.channel.isWritable { self.flush(context) }
         return context.channel.isWritable ? context : nil
     }
 
@@ -76,8 +89,9 @@ final class BoardSocket: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let envelope = self.unwrapInboundIn(data)
-        self.relay.received(envelope.data, from: envelope.remoteAddress, by: self)
+        DatagramRun.forEachDatagram(in: self.unwrapInboundIn(data)) { datagram in
+            self.relay.received(datagram.data, from: datagram.remoteAddress, by: self)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { self.relay.readComplete() }
@@ -140,7 +154,10 @@ struct BoardSocketOpener {
             // Room for a burst while the event loop is elsewhere; the kernel gives what it allows.
             .channelOption(.socketOption(.so_rcvbuf), value: 1 << 20)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(handler.value) }
+                channel.eventLoop.makeCompletedFuture {
+                    if handler.value.isLoopback { try UDPSocket.takeRuns(channel) }
+                    try channel.pipeline.syncOperations.addHandler(handler.value)
+                }
             }
     }
 }

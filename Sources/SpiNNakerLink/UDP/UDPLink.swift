@@ -4,6 +4,7 @@
 
 import NIOCore
 import NIOPosix
+import SpiNNakerEngine
 import SpiNNakerMachine
 
 /// A ``DatagramLink`` over a UDP socket of its own.
@@ -38,6 +39,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
             channel.eventLoop.makeCompletedFuture {
                 let handler = UDPLinkHandler(
                     peer: peer, joins: address.isLoopback && System.supportsUDPSegmentationOffload)
+                if address.isLoopback { try UDPSocket.takeRuns(channel) }
                 try channel.pipeline.syncOperations.addHandler(handler)
                 return UDPLink(channel: channel, handler: handler, peer: peer, description: "\(address):\(port)")
             }
@@ -99,19 +101,11 @@ private final class UDPLinkHandler: ChannelInboundHandler {
     private var receiver: (any DatagramReceiver)?
     private var isInactive = false
     private var cause: (any Error)?
-    /// Datagrams of one size, one after the other, that are to leave together: the kernel then goes through its layers once
-    /// for all of them (UDP segmentation offload), and cuts them apart at the end. It makes sending twice as cheap.
-    private var run: (bytes: ByteBuffer, size: Int)?
-    private var runCount = 0
-    /// On loopback only, where the board is a program that is faster than a socket. Some other devices (tunnels) refuse such a
-    /// send with EIO, upon which NIO closes the channel; and a board of silicon is slower than any way of sending to it.
-    private let joins: Bool
-    /// The kernel's limits are 64 datagrams and 65,507 bytes.
-    private static func mostInRun(of size: Int) -> Int { min(32, 60_000 / size) }
+    private var run: DatagramRun
 
     init(peer: SocketAddress, joins: Bool) {
         self.peer = peer
-        self.joins = joins
+        self.run = DatagramRun(joins: joins)
     }
 
     func setReceiver(_ receiver: (any DatagramReceiver)?) {
@@ -120,41 +114,16 @@ private final class UDPLinkHandler: ChannelInboundHandler {
     }
 
     func write(_ datagram: ByteBuffer) {
-        guard self.joins, datagram.readableBytes > 0 else {
-            self.endRun()
-            return self.send(datagram)
-        }
-        // Not bound to a name: a second reference to the bytes would have them copied for each datagram.
-        if self.run?.size == datagram.readableBytes, self.runCount < UDPLinkHandler.mostInRun(of: datagram.readableBytes) {
-            self.run?.bytes.writeImmutableBuffer(datagram)
-            self.runCount += 1
-            return
-        }
-        self.endRun()
-        self.run = (datagram, datagram.readableBytes)
-        self.runCount = 1
+        if let ended = self.run.append(datagram, to: self.peer) { self.send(ended) }
     }
 
     func flush() {
-        self.endRun()
+        if let ended = self.run.take() { self.send(ended) }
         self.context?.flush()
     }
 
-    private func send(_ datagram: ByteBuffer) {
-        guard let context = self.context else { return }
-        context.write(self.wrapOutboundOut(AddressedEnvelope(remoteAddress: self.peer, data: datagram)), promise: nil)
-    }
-
-    private func endRun() {
-        guard let run = self.run else { return }
-        self.run = nil
-        guard self.runCount > 1 else { return self.send(run.bytes) }
-        guard let context = self.context else { return }
-        let metadata = AddressedEnvelope<ByteBuffer>.Metadata(
-            ecnState: .transportNotCapable, packetInfo: nil, segmentSize: run.size)
-        context.write(
-            self.wrapOutboundOut(AddressedEnvelope(remoteAddress: self.peer, data: run.bytes, metadata: metadata)),
-            promise: nil)
+    private func send(_ datagrams: AddressedEnvelope<ByteBuffer>) {
+        self.context?.write(self.wrapOutboundOut(datagrams), promise: nil)
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -163,7 +132,7 @@ private final class UDPLinkHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let envelope = self.unwrapInboundIn(data)
         guard envelope.remoteAddress == self.peer else { return }
-        self.receiver?.datagramReceived(envelope.data)
+        DatagramRun.forEachDatagram(in: envelope) { self.receiver?.datagramReceived($0.data) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { self.receiver?.datagramReadComplete() }

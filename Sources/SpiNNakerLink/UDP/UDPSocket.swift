@@ -4,10 +4,11 @@
 
 import NIOCore
 import NIOPosix
+import SpiNNakerEngine
 import SpiNNakerMachine
 
 /// What every UDP socket of ours is set to.
-enum UDPSocket {
+package enum UDPSocket {
     /// Datagrams read by one system call.
     static let datagramsPerRead = 16
     /// NIO cuts one buffer into ``datagramsPerRead`` pieces and a longer datagram is cut off without a word. SpiNNaker's
@@ -15,6 +16,16 @@ enum UDPSocket {
     static let bytesPerDatagram = 2048
     /// The kernel's receive buffer: a full window of many boards. What the kernel does not grant is no error.
     static let receiveBufferSize = 1 << 20
+
+    /// Datagrams that left their sender as one are read as one (``DatagramRun``). For loopback: from a network the kernel would make
+    /// such a heap of many senders' datagrams, longer than there is room for.
+    package static func takeRuns(_ channel: any Channel) throws {
+        guard System.supportsUDPReceiveOffload, let options = channel.syncOptions else { return }
+        let capacity = UDPSocket.datagramsPerRead * DatagramRun.mostBytes
+        try options.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: capacity))
+        try options.setOption(.datagramReceiveOffload, value: true)
+        try options.setOption(.datagramReceiveSegmentSize, value: true)
+    }
 
     /// - Parameter maximumDatagram: nil: ``bytesPerDatagram``, and many are read at once. A longer one is read alone.
     static func bootstrap(on eventLoop: any EventLoop, maximumDatagram: Int? = nil) -> DatagramBootstrap {
