@@ -63,7 +63,7 @@ package struct Administration: Sendable {
 
     /// That ``addUser(_:password:trustLevel:)`` may add a user of this name: asked before the password is.
     package func requireFree(_ name: String) async throws {
-        guard Administration.isUserName(name) else {
+        guard UserName.isValid(name) else {
             throw SpallocServerError(
                 .administration, "\"\(name)\" is no user name: 1 to 64 characters, no blanks, no colon, nothing invisible")
         }
@@ -118,15 +118,6 @@ package struct Administration: Sendable {
 
     private static func requirePassword(_ password: String) throws {
         guard !password.allSatisfy(\.isWhitespace) else { throw SpallocServerError(.administration, "the password is blank") }
-    }
-
-    /// A colon would end the name in Basic authentication; blanks at the ends are cut off at login.
-    private static func isUserName(_ name: String) -> Bool {
-        !name.isEmpty && name.count <= 64
-            && name.unicodeScalars.allSatisfy {
-                $0 != ":" && !$0.properties.isWhitespace && $0.properties.generalCategory != .control
-                    && $0.properties.generalCategory != .format
-            }
     }
 
     // MARK: - Machines
