@@ -221,8 +221,10 @@ public struct SpallocApplication: Sendable {
         let tls = self.tls != nil
         router.add(middleware: RequestMetrics(metrics: self.core.metrics))
         router.add(middleware: ProblemsMiddleware())
+        router.add(middleware: ForwardedMiddleware(core: self.core))
         let base = router.group(RouterPath(self.core.configuration.basePath))
         OperationsController(core: self.core).addPublicRoutes(to: base)
+        OpenAPIController(basePath: self.core.configuration.basePath).addRoutes(to: base)
 
         if self.core.configuration.metrics.enabled {
             self.metricsPage.addRoute(

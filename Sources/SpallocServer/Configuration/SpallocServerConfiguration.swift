@@ -54,6 +54,8 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         public var shutdown: Duration = .seconds(10)
         /// A session that is not used for so long is forgotten. Must exceed the longest keepalive.
         public var sessionIdle: Duration = .seconds(1800)
+        /// How long a job's websocket may be silent before it is pinged. Must be less than what a reverse proxy before the service allows.
+        public var websocketPing: Duration = .seconds(30)
 
         public init() {}
     }
@@ -141,6 +143,9 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     /// The legacy port. Off by default.
     public var v1 = V1()
     public var metrics = Metrics()
+    /// Reverse proxies whose word counts on who asks and whether by TLS (`X-Forwarded-For`, `X-Forwarded-Proto`). From all others these
+    /// are ignored.
+    public var trustedProxies: [AddressRange] = []
     /// One more websocket of one user, over all jobs, is refused.
     public var websocketsPerUser = 2048
     /// The longest body of a request, in bytes: what can be written to a board's memory at once.
@@ -187,6 +192,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         try require(
             self.timings.sessionIdle > self.timings.maximumKeepalive,
             "the session idle time does not exceed the maximum keepalive")
+        try require(self.timings.websocketPing > .zero, "the websocket ping interval must be more than 0")
         try require(self.power.fpgaAttempts > 0 && self.power.attempts > 0, "power attempts must be at least 1")
         try require((0...65535).contains(self.v1.port), "v1 port \(self.v1.port) is not in 0...65535")
         try require((0...65535).contains(self.metrics.port ?? 0), "metrics port \(self.metrics.port ?? 0) is not in 0...65535")

@@ -56,10 +56,14 @@ package struct JobService: Sendable {
     /// - Throws: 400 that says what is wrong with the group, also when it has too little left to keep the boards for even one keepalive
     ///   interval.
     func group(of owner: UserRecord, _ request: CreateJobRequest) async throws -> GroupRecord? {
+        let groups = try await self.core.store.groups(of: owner.id)
+        // Whom an EBRAINS client would have pay does not matter where nobody pays.
+        if request.nmpiJobID != nil || request.nmpiCollab != nil, groups.isEmpty, !self.core.configuration.requireGroup {
+            return nil
+        }
         guard request.nmpiJobID == nil else {
             throw APIError.badRequest("nmpi-job-id: this service knows no NMPI; name a group")
         }
-        let groups = try await self.core.store.groups(of: owner.id)
         let chosen: GroupRecord
         if let name = request.group ?? request.nmpiCollab {
             guard let group = groups.first(where: { $0.name == name }),

@@ -29,13 +29,15 @@ import Testing
 
     /// The example with the options that it does not set: `#word` becomes `word`, and what they replace goes.
     private func fullExample() throws -> String {
-        try self.example().split(separator: "\n", omittingEmptySubsequences: false).filter { $0 != "users: []" && $0 != "groups: []" }
-            .map { line in
-                guard line.hasPrefix("#"), let next = line.dropFirst().first, next != " " || line.hasPrefix("#  ") else {
-                    return line
-                }
-                return line.dropFirst()
-            }.joined(separator: "\n")
+        try self.example().split(separator: "\n", omittingEmptySubsequences: false).filter {
+            $0 != "users: []" && $0 != "groups: []"
+        }
+        .map { line in
+            guard line.hasPrefix("#"), let next = line.dropFirst().first, next != " " || line.hasPrefix("#  ") else {
+                return line
+            }
+            return line.dropFirst()
+        }.joined(separator: "\n")
     }
 
     // MARK: - The example
