@@ -43,6 +43,7 @@ class OpenAPITest(unittest.TestCase):
             cls.schema = schemathesis.openapi.from_url(cls.daemon.url + "srv/openapi.json")
             cls.operations = [result.ok() for result in cls.schema.get_all_operations()]
             # One job whose board is booted, for memory; nothing else is done with it.
+            cls.mine = []
             cls.booted = cls.rest[USER].create(1)
             cls.rest[USER].wait(cls.booted, "READY")
             cls.boot(cls.rest[USER].machine(cls.booted)["connections"][0][1])
@@ -70,17 +71,27 @@ class OpenAPITest(unittest.TestCase):
         memory = case.path.endswith(("/memory", "/router"))
         if "name" in case.path_parameters and chance.random() < 0.8:
             case.path_parameters["name"] = "sim"
-        if "id" in case.path_parameters and (memory or chance.random() < 0.9):
-            jobs = [job for job in self.rest["root"].live_jobs() if job != self.booted]
-            if not jobs:
-                jobs = [self.rest[USER].create(1), self.rest[USER].create(11), self.rest["root"].create(1)]
-            case.path_parameters["id"] = self.booted if memory else chance.choice(jobs)
+        if "id" in case.path_parameters and (memory or chance.random() < 0.9 or case.path_parameters["id"] == self.booted):
+            case.path_parameters["id"] = self.booted if memory else chance.choice(self.jobs_of_the_user())
+        if case.operation.label == "POST /srv/spalloc/jobs" and isinstance(case.body, dict) and chance.random() < 0.7:
+            # What is made up is never the name of a user or a machine.
+            for name in ("owner", "machine-name", "tags", "group", "nmpi-collab"):
+                case.body.pop(name, None)
+            case.body["keepalive-interval"] = chance.choice(("PT60S", 120, "PT2M0.5S", 300.0))
         if memory and "address" in [parameter.name for parameter in case.operation.query]:
             # Elsewhere a board may well fall silent, as hardware does.
             if re.fullmatch(r"[-+]?\d+", str(case.query.get("address", 0))):
                 case.query["address"] = 0x6000_0000 + chance.randrange(1 << 20)
             if chance.random() < 0.7:
                 case.query.update(x=chance.randrange(4), y=chance.randrange(4))
+
+    def jobs_of_the_user(self):
+        """One that has boards, one that waits, and whatever others there are; but not the one that is booted."""
+        rest, live = self.rest[USER], self.rest["root"].live_jobs()
+        self.mine = [job for job in self.mine if job in live]
+        if len(self.mine) < 2:
+            self.mine = [rest.create(1), rest.create(11)]
+        return self.mine
 
     def attack(self, user, mode, limit):
         """Every operation, so often as there is time; gives the number of requests by status."""

@@ -47,8 +47,9 @@ struct MemoryController: Sendable {
 
     private func place(_ request: Request, _ context: SpallocRequestContext) async throws -> Place {
         let query = Query(request)
+        let asked = try query.chip()
         let (job, boards) = try await self.boards(context)
-        let chip = try query.chip(in: boards)
+        let chip = boards.chip(asked)
         guard let board = boards.board(with: chip), let id = chip.chip else {
             throw APIError.badRequest("chip \(chip) is not on a board of job \(job.id)")
         }

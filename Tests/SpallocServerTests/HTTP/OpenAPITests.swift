@@ -186,6 +186,11 @@ import Testing
                 ("", 200), ("/queue", 200), ("/machine", 204), ("/machine/power", 204), ("/power", 204), ("/chip", 204),
                 ("/memory", 409),
             ] { try await witness.ask(alice, .get, "jobs/3\(path)", status) }
+            // What is wrong is told all the same.
+            try await witness.ask(alice, .get, "jobs/3/chip?x=-1", 400)
+            try await witness.ask(alice, .get, "jobs/3/memory?x=a", 400)
+            try await witness.ask(alice, .post, "jobs/3/machine/power", 400, body: #"{"power":"UP"}"#)
+            try await witness.ask(alice, .put, "jobs/3/power", 400, body: "[]")
             try await witness.ask(alice, .delete, "jobs/3/router", 409)
             try await witness.ask(alice, .delete, "jobs/3/router?16=1", 400)
             try await witness.ask(alice, .post, "jobs/3/memory", 409, body: "x")
