@@ -241,6 +241,7 @@ public struct SpallocApplication: Sendable {
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         GroupController(core: self.core).addRoutes(to: api)
+        AdminController(service: AdminService(core: self.core, registry: self.registry), tls: tls).addRoutes(to: api)
         self.addPages(to: base, tls: tls)
         return router
     }

@@ -8,7 +8,7 @@ import SpallocAPI
 /// Every route below `srv/`, described. To add one: a row here, and for a body of its own a case of ``APISchema``.
 extension APIOperation {
     package static let all: [APIOperation] =
-        Self.service + Self.machines + Self.jobs + Self.boards + Self.memory + Self.groups
+        Self.service + Self.machines + Self.jobs + Self.boards + Self.memory + Self.groups + Self.administration
 
     private static let api = SpallocPath.serviceRoot
 
