@@ -173,7 +173,7 @@ struct FastDataController: Sendable {
     }
 
     private func part(_ count: Int, at address: UInt32) -> (count: Int, isFast: Bool) {
-        let head = Int(0 &- address & 3)
+        let head = Int((0 &- address) & 3)
         if head > 0 { return (min(head, count), false) }
         return count < 4 ? (count, false) : (min(self.piece, count & ~3), true)
     }
