@@ -159,6 +159,8 @@ let package = Package(
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ] + nio,
+            // In the program itself: an operator installs one file.
+            resources: [.embedInCode("Pages/Resources")],
             swiftSettings: strict),
         .target(
             name: "SpiNNakerTesting",

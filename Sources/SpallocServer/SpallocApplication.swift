@@ -29,6 +29,8 @@ public struct SpallocApplication: Sendable {
     /// nil: there is no legacy port.
     package let v1: V1Service?
     private let tls: TLSConfiguration?
+    private let templates: PageTemplates
+    package let liveStreams = LiveStreams()
     /// Where the metrics' own listener listens, once it does.
     private let metricsListener = NIOLockedValueBox<Int?>(nil)
 
@@ -53,6 +55,7 @@ public struct SpallocApplication: Sendable {
         do {
             try await store.importMachines(configuration.machines)
             for user in configuration.users { try await store.ensureUser(user, rounds: configuration.passwordRounds) }
+            for group in configuration.groups { try await store.ensureGroup(group, now: clock()) }
             v1 = configuration.v1.enabled ? try await V1Service(core: core) : nil
         } catch let error as SpallocServerError {
             throw error
@@ -60,7 +63,8 @@ public struct SpallocApplication: Sendable {
             throw SpallocServerError(.database, "cannot write the configuration to \(configuration.databasePath): \(error)")
         }
         return SpallocApplication(
-            core: core, v1: v1, tls: tls, factory: bmps ?? SCPBMPController.factory(power: configuration.power))
+            core: core, v1: v1, tls: tls, templates: try PageTemplates(),
+            factory: bmps ?? SCPBMPController.factory(power: configuration.power))
     }
 
     /// Everything that can be found wrong without opening the database or listening: out of range settings, a certificate that cannot be
@@ -82,7 +86,11 @@ public struct SpallocApplication: Sendable {
         }
     }
 
-    private init(core: ServiceCore, v1: V1Service?, tls: TLSConfiguration?, factory: @escaping BMPControllerFactory) {
+    private init(
+        core: ServiceCore, v1: V1Service?, tls: TLSConfiguration?, templates: PageTemplates,
+        factory: @escaping BMPControllerFactory
+    ) {
+        self.templates = templates
         self.core = core
         self.v1 = v1
         self.tls = tls
@@ -215,8 +223,6 @@ public struct SpallocApplication: Sendable {
         router.add(middleware: ProblemsMiddleware())
         router.add(middleware: ForwardedMiddleware(core: self.core))
         let base = router.group(RouterPath(self.core.configuration.basePath))
-        LoginController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
-        IndexController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: base)
         OperationsController(core: self.core).addPublicRoutes(to: base)
         OpenAPIController(basePath: self.core.configuration.basePath).addRoutes(to: base)
 
@@ -234,7 +240,28 @@ public struct SpallocApplication: Sendable {
         MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
+        GroupController(core: self.core).addRoutes(to: api)
+        self.addPages(to: base, tls: tls)
         return router
+    }
+
+    private func addPages(to base: RouterGroup<SpallocRequestContext>, tls: Bool) {
+        let pages = Pages(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls, templates: self.templates)
+        LoginController(pages: pages).addRoutes(to: base)
+        ResourceController().addRoutes(to: base)
+        base.get("") { request, _ in pages.redirect(request, to: SpallocPath.webRoot, status: .found) }
+        let gate = base.group().add(middleware: PageGate(pages: pages))
+        MachinePages(pages: pages).addRoutes(to: gate)
+        JobPages(pages: pages, connections: self.connections).addRoutes(to: gate)
+        AccountPages(pages: pages).addRoutes(to: gate)
+        LiveEvents(pages: pages, streams: self.liveStreams).addRoutes(to: gate)
+        let service = AdminService(core: self.core, registry: self.registry)
+        let admin = gate.group("system/admin").add(middleware: AdministratorsOnly())
+        AdminUserPages(pages: pages, service: service).addRoutes(to: admin)
+        AdminGroupPages(pages: pages, service: service).addRoutes(to: admin)
+        AdminMachinePages(
+            pages: pages, service: service, health: BoardHealthController(core: self.core, factory: self.factory)
+        ).addRoutes(to: admin)
     }
 }
 

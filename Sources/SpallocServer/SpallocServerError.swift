@@ -20,6 +20,8 @@ public struct SpallocServerError: Error, Hashable, Sendable, CustomStringConvert
         case database
         /// What an operator asked for cannot be done: no such user, a file that exists.
         case administration
+        /// A page's template cannot be read: the program was built wrong.
+        case pages
     }
 
     public var code: Code

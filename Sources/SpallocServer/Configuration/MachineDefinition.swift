@@ -129,7 +129,7 @@ public struct MachineDefinition: Hashable, Sendable {
         }
     }
 
-    private static func isName(_ text: String) -> Bool {
+    static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 50
             && text.unicodeScalars.allSatisfy { $0 != "{" && $0 != "}" && $0 != "/" && $0.value > 0x20 && $0.value != 0x7F }
             && !text.contains(where: \.isWhitespace)

@@ -29,6 +29,21 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         }
     }
 
+    /// People who share a quota.
+    public struct Group: Hashable, Sendable {
+        public var name: String
+        /// Board-seconds that it begins with; nil: no limit. Later it is changed by `spallocd group quota` or on the web pages.
+        public var quota: Int64?
+        /// Who is in it, besides those whom administrators put there.
+        public var members: [String]
+
+        public init(name: String, quota: Int64? = nil, members: [String] = []) {
+            self.name = name
+            self.quota = quota
+            self.members = members
+        }
+    }
+
     public struct Timings: Hashable, Sendable {
         /// How long a request with `wait=true` waits for a change.
         public var longPoll: Duration = .seconds(30)
@@ -116,6 +131,10 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     /// Machines that are to exist. One that the database has already is left as it is there.
     public var machines: [MachineDefinition]
     public var users: [User]
+    /// Groups that are to exist.
+    public var groups: [Group] = []
+    /// Whether who is in no group is refused, rather than not limited.
+    public var requireGroup = false
     /// Whether jobs have a websocket proxy.
     public var proxyEnabled: Bool
     public var timings: Timings
@@ -189,6 +208,11 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         }
         let names = self.users.map(\.name)
         try require(Set(names).count == names.count, "two users have the same name")
+        for group in self.groups {
+            try require(UserName.isValid(group.name), "\"\(group.name)\" is no name of a group")
+            try require(group.quota.map { $0 >= 0 } ?? true, "group \"\(group.name)\" has a negative quota")
+        }
+        try require(Set(self.groups.map(\.name)).count == self.groups.count, "two groups have the same name")
         try MachineDefinition.validate(self.machines)
     }
 }

@@ -17,6 +17,8 @@ import SpallocAPI
 /// | `database` | the SQLite file; needed |
 /// | `machine-files` | machine definitions in the reference's format |
 /// | `users` | `name`, `password` or `password-file`, `trust-level` (USER) |
+/// | `groups` | `name`, `board-hours` (none: no limit) that a new one begins with, `members` (names of users) |
+/// | `require-group` | whether who is in no group may have no jobs: false |
 /// | `trusted-proxies` | addresses, or ranges like 10.0.0.0/8, of reverse proxies: none |
 /// | `proxy` | whether jobs have a websocket: true |
 /// | `emergency-stop-code` | none: there is no emergency stop |
@@ -60,6 +62,27 @@ struct ConfigurationFile: Decodable {
             self.password = try values.decodeIfPresent(String.self, forKey: .password)
             self.passwordFile = try values.decodeIfPresent(String.self, forKey: .passwordFile)
             self.trustLevel = try values.decodeIfPresent(TrustLevel.self, forKey: .trustLevel) ?? .user
+        }
+    }
+
+    struct Group: Decodable {
+        var value: SpallocServerConfiguration.Group
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case name
+            case boardHours = "board-hours"
+            case members
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            let hours = try values.decodeIfPresent(Double.self, forKey: .boardHours)
+            guard hours.map({ $0 >= 0 && $0 <= 1e12 }) ?? true else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .boardHours, in: values, debugDescription: "board-hours is out of range")
+            }
+            self.value = .init(
+                name: try values.decode(String.self, forKey: .name), quota: hours.map { Int64($0 * 3600) },
+                members: try values.decodeIfPresent([String].self, forKey: .members) ?? [])
         }
     }
 
@@ -168,7 +191,9 @@ struct ConfigurationFile: Decodable {
         case trustedProxies = "trusted-proxies"
         case tls, database
         case machineFiles = "machine-files"
-        case users, proxy
+        case users, groups
+        case requireGroup = "require-group"
+        case proxy
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
         case websocketsPerUser = "websockets-per-user"
@@ -187,6 +212,9 @@ struct ConfigurationFile: Decodable {
         configuration.maximumBody = try values.decodeIfPresent(Int.self, forKey: .maximumBody) ?? configuration.maximumBody
         configuration.websocketsPerUser =
             try values.decodeIfPresent(Int.self, forKey: .websocketsPerUser) ?? configuration.websocketsPerUser
+        configuration.groups = try values.decodeIfPresent([Group].self, forKey: .groups)?.map(\.value) ?? []
+        configuration.requireGroup =
+            try values.decodeIfPresent(Bool.self, forKey: .requireGroup) ?? configuration.requireGroup
         configuration.metrics = try values.decodeIfPresent(Metrics.self, forKey: .metrics)?.value ?? configuration.metrics
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power

@@ -68,26 +68,57 @@ struct BoardHealthController: Sendable {
         let coordinates = BoardCoordinates(
             try query.number("x", in: 0...255), try query.number("y", in: 0...255), try query.number("z", in: 0...2, default: 0)
         )
-        guard let index = machine.topology.index(of: coordinates), let board = machine.topology.boards[index],
-            let bmp = catalogue.bmps.first(where: { $0.id == machine.bmpIDs[index] })
+        guard let index = machine.topology.index(of: coordinates) else { throw APIError.notFound("no such board") }
+        do {
+            return try .json(Self.reply(try await self.read(machine, index: index), machine: name, board: coordinates))
+        } catch let error as APIError {
+            context.logger.warning("board health", metadata: ["board": "\(coordinates)", "error": "\(error.message)"])
+            throw error
+        }
+    }
+
+    /// Asks a board's BMP.
+    ///
+    /// - Throws: 502 when the BMP gives no answer.
+    func read(_ machine: MachineCatalogue.Machine, index: Int) async throws -> BoardHealth {
+        guard let board = machine.topology.boards[index],
+            let bmp = self.core.store.catalogue.bmps.first(where: { $0.id == machine.bmpIDs[index] })
         else { throw APIError.notFound("no such board") }
-        let health: BoardHealth
         do {
             // A connection of its own: the frame's worker may be in the middle of a power command.
             let controller = try await self.factory(bmp)
             do throws(BMPError) {
-                health = try await controller.readHealth(slot: board.physical.board)
+                let health = try await controller.readHealth(slot: board.physical.board)
                 await controller.close()
+                return health
             } catch {
                 await controller.close()
                 throw error
             }
         } catch let error as BMPError {
             if error == .cancelled { throw CancellationError() }
-            context.logger.warning("board health", metadata: ["board": "\(coordinates)", "error": "\(error)"])
-            throw APIError(.badGateway, "board \(coordinates) of \(name): \(error)")
+            throw APIError(.badGateway, "board \(board.coordinates) of \(machine.name): \(error)")
         }
-        return try .json(Self.reply(health, machine: name, board: coordinates))
+    }
+
+    /// For people: what is known, with units.
+    static func facts(_ health: BoardHealth) -> [(name: String, value: String)] {
+        let reply = self.reply(health, machine: "", board: BoardCoordinates(0, 0, 0))
+        var facts = [(name: "Serial number", value: reply.serial)]
+        for (name, degrees) in reply.temperatures.sorted(by: { $0.key < $1.key }) {
+            facts.append(("Temperature, \(name)", "\(degrees) °C"))
+        }
+        for (name, volts) in reply.voltages.sorted(by: { $0.key < $1.key }) { facts.append(("Voltage, \(name)", "\(volts) V")) }
+        for (index, speed) in reply.fans.enumerated() { facts.append(("Fan \(index)", "\(speed) rpm")) }
+        let blacklist = reply.blacklist.map { chip in
+            let dead =
+                (chip.deadPhysicalCores.isEmpty
+                    ? [] : ["cores \(chip.deadPhysicalCores.map(String.init).joined(separator: ","))"])
+                + (chip.deadLinks.isEmpty ? [] : ["links \(chip.deadLinks.map(String.init).joined(separator: ","))"])
+            return "chip (\(chip.x), \(chip.y)): \(dead.joined(separator: ", "))"
+        }
+        facts.append(("Blacklist", blacklist.isEmpty ? "empty" : blacklist.joined(separator: "; ")))
+        return facts
     }
 
     private static func reply(_ health: BoardHealth, machine: String, board: BoardCoordinates) -> Reply {

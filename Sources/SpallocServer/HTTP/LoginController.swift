@@ -10,10 +10,10 @@ import SpallocAPI
 
 /// The login form, as the stock clients scrape it: they look for the hidden field byte by byte.
 struct LoginController: Sendable {
-    let core: ServiceCore
-    let sessions: Sessions
-    let logins: Logins
-    let tls: Bool
+    let pages: Pages
+
+    private var core: ServiceCore { self.pages.core }
+    private var sessions: Sessions { self.pages.sessions }
 
     func addRoutes(to router: RouterGroup<SpallocRequestContext>) {
         router.get("system/login.html", use: self.form)
@@ -22,8 +22,23 @@ struct LoginController: Sendable {
         router.post("system/perform_logout", use: self.logOut)
     }
 
-    private func links(_ request: Request) -> Links {
-        Links(request, listensWithTLS: self.tls, basePath: self.core.configuration.basePath)
+    /// The line with the token is what the Python client's pattern matches, greedily: nothing else on it may end in `" />`.
+    private struct Form {
+        var csrf: String
+        var csrfHeader = SpallocHTTP.csrfHeader
+        var base: String
+        var version: String
+        var failure: String?
+    }
+
+    private func page(csrf: String, failure: String? = nil, status: HTTPResponse.Status = .ok) -> Response {
+        Pages.html(
+            self.pages.templates.render(
+                .login,
+                Form(
+                    csrf: csrf, base: self.core.configuration.basePath, version: self.pages.templates.version, failure: failure)
+            ),
+            status: status)
     }
 
     private func cookie(_ value: String, _ links: Links) -> String {
@@ -33,10 +48,8 @@ struct LoginController: Sendable {
     @Sendable
     private func form(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         let session = self.sessions.begin()
-        var response = Response.text(LoginPage.html(csrf: session.csrf), type: "text/html; charset=UTF-8")
-        response.headers[.setCookie] = self.cookie(session.cookie, self.links(request))
-        response.headers[.cacheControl] = "no-store"
-        response.headers[values: .contentSecurityPolicy] = [LoginPage.policy]
+        var response = self.page(csrf: session.csrf)
+        response.headers[.setCookie] = self.cookie(session.cookie, self.pages.links(request))
         return response
     }
 
@@ -48,19 +61,19 @@ struct LoginController: Sendable {
         else {
             throw APIError.csrf
         }
-        switch try await self.logins.logIn(name: fields["username"] ?? "", password: fields["password"] ?? "") {
+        switch try await self.pages.logins.logIn(name: fields["username"] ?? "", password: fields["password"] ?? "") {
         case .failure(let refusal):
             context.logger.notice("login refused", metadata: ["user": "\(fields["username"] ?? "")", "reason": "\(refusal)"])
-            // No cookie: the Python client takes one for success.
-            return try .json(
-                LoginFailure(
-                    message: "the user name or the password is wrong, or the account is locked",
-                    timestamp: self.core.clock().wire),
-                status: .unauthorized)
+            let message = "the user name or the password is wrong, or the account is locked"
+            // No cookie, for a browser neither: the Python client takes one for success.
+            if request.headers[.accept]?.contains("text/html") == true {
+                return self.page(csrf: session.csrf, failure: "Not logged in: \(message).", status: .unauthorized)
+            }
+            return try .json(LoginFailure(message: message, timestamp: self.core.clock().wire), status: .unauthorized)
         case .success(let user):
             try await self.sessions.end(old)
             let new = try await self.sessions.logIn(user)
-            let links = self.links(request)
+            let links = self.pages.links(request)
             var response = Response(status: .found)
             response.headers[.location] = links.url(SpallocPath.webRoot)
             response.headers[.setCookie] = self.cookie(new.cookie, links)
@@ -71,51 +84,11 @@ struct LoginController: Sendable {
     @Sendable
     private func logOut(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         if let cookie = request.sessionCookie { try await self.sessions.end(cookie) }
-        let links = self.links(request)
+        let links = self.pages.links(request)
         var response = Response(status: .found)
         response.headers[.location] = links.url(SpallocPath.login)
         response.headers[.setCookie] = self.cookie("", links) + "; Max-Age=0"
         return response
-    }
-}
-
-enum LoginPage {
-    static let policy =
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-
-    /// The line with the token is what the Python client's pattern matches, greedily: nothing else on it may end in `" />`. The token is
-    /// ours, of hex and dashes: there is nothing to escape.
-    static func html(csrf: String) -> String {
-        """
-        <!DOCTYPE html>
-        <html lang="en">
-        <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="_csrf" content="\(csrf)"/>
-        <meta name="_csrf_header" content="\(SpallocHTTP.csrfHeader)"/>
-        <title>Spalloc: log in</title>
-        <style>
-        body { font: 1rem/1.5 system-ui, sans-serif; max-width: 22rem; margin: 4rem auto; padding: 0 1rem; }
-        label { display: block; margin: 1rem 0 .25rem; }
-        input { font: inherit; width: 100%; box-sizing: border-box; padding: .4rem; }
-        button { font: inherit; margin-top: 1.5rem; padding: .4rem 1.5rem; }
-        </style>
-        </head>
-        <body>
-        <h1>Spalloc</h1>
-        <form action="perform_login" method="post">
-        <input type="hidden" name="_csrf" value="\(csrf)" />
-        <label for="username">User name</label>
-        <input id="username" name="username" autocomplete="username" required autofocus>
-        <label for="password">Password</label>
-        <input id="password" name="password" type="password" autocomplete="current-password" required>
-        <button type="submit" name="submit" value="submit">Log in</button>
-        </form>
-        </body>
-        </html>
-
-        """
     }
 }
 

@@ -30,6 +30,8 @@ package struct SpallocRequestContext: RequestContext {
     /// The peer's address, or what a trusted reverse proxy says of its own peer (``ForwardedMiddleware``).
     package var remoteAddress: String?
     package var caller: Caller?
+    /// Of a page: the form that was sent, once its token was found right.
+    var form: FormFields?
 
     package init(source: ApplicationRequestContextSource) {
         self.coreContext = .init(source: source)

@@ -113,7 +113,7 @@ package final class Sessions: Sendable {
     }
 
     /// What a cookie is stored as.
-    private static func key(_ cookie: String) -> String {
+    static func key(_ cookie: String) -> String {
         SHA256.hash(data: Array(cookie.utf8)).map { byte in
             let digits = String(byte, radix: 16)
             return digits.count == 1 ? "0" + digits : digits

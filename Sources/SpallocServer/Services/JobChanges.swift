@@ -112,6 +112,14 @@ package final class JobChanges: Sendable {
         }
     }
 
+    /// Nobody waits any more: the service is about to stop.
+    package var hasEnded: Bool { self.state.withLockedValue { $0.ended } }
+
+    /// Whether any of these is above what is known of it.
+    package func differs(_ topics: [(Topic, Int64)]) -> Bool {
+        self.state.withLockedValue { state in topics.contains { (state.latest[$0.0] ?? 0) > $0.1 } }
+    }
+
     /// Lets all who wait go, and nobody wait any more: the service is about to stop.
     package func end() {
         let gates = self.state.withLockedValue { state in

@@ -141,6 +141,16 @@ import Testing
             let root = try await Session.logIn(client, as: "root")
 
             for session in [alice, rita, root] { try await witness.ask(session, .get, "", 200) }
+            let group = try #require(
+                try await harness.store.addGroup("lab", quota: 7200, by: "test", now: SystemClock.now())
+            ).id
+            try await harness.store.setMember(
+                true, user: try #require(try await harness.store.user(named: "rita")).user.id, of: group)
+            try await witness.ask(rita, .get, "groups", 200)
+            try await witness.ask(root, .get, "groups", 200)
+            try await witness.ask(rita, .get, "groups/lab/account", 200)
+            try await witness.ask(rita, .get, "groups/lab/account?limit=0", 400)
+            try await witness.ask(alice, .get, "groups/lab/account", 404)
             let list = try await witness.ask(rita, .get, "machines", 200)
             #expect(list.text.contains(#""dead-links":[["#) && list.text.contains(#""address":null"#) == false)
             try await witness.ask(rita, .get, "machines/m1", 200)
@@ -156,7 +166,10 @@ import Testing
             for (status, body) in [
                 (400, #"{"num-boards":1}"#), (400, "["), (400, #"{"keepalive-interval":60,"num-boards":99}"#),
                 (201, #"{"keepalive-interval":60,"board":{"x":0,"y":1,"z":0},"machine-name":"m1","nmpi-job-id":3}"#),
-                (201, #"{"keepalive-interval":"PT60S","num-boards":2,"max-dead-boards":1,"tags":["default"],"group":"g"}"#),
+                (
+                    201,
+                    #"{"keepalive-interval":"PT60S","num-boards":2,"max-dead-boards":1,"tags":["default"],"nmpi-collab":"g"}"#
+                ),
                 (201, #"{"keepalive-interval":60,"dimensions":{"width":2,"height":2},"max-dead-boards":1,"owner":"alice"}"#),
             ] { try await witness.ask(alice, .post, "jobs", status, body: body) }
             try await witness.ask(alice, .post, "jobs", 415, body: "{}", headers: [.contentType: "text/plain"])

@@ -8,7 +8,7 @@ import SpallocAPI
 /// Every route below `srv/`, described. To add one: a row here, and for a body of its own a case of ``APISchema``.
 extension APIOperation {
     package static let all: [APIOperation] =
-        Self.service + Self.machines + Self.jobs + Self.boards + Self.memory
+        Self.service + Self.machines + Self.jobs + Self.boards + Self.memory + Self.groups
 
     private static let api = SpallocPath.serviceRoot
 
@@ -92,6 +92,20 @@ extension APIOperation {
     // MARK: - Jobs
 
     fileprivate static let job = SpallocPath.jobs + "/{id}"
+
+    private static let groups: [APIOperation] = [
+        .init(
+            .get, "\(Self.api)groups", "groups", "The user's groups, and what they have left",
+            text: "Administrators see all groups.", access: .anyUser, [.ok(.groupList, "The groups, by name")]),
+        .init(
+            .get, "\(Self.api)groups/{name}/account", "groups", "What a group was given and what it has used",
+            [
+                .path("name", .string(matching: "^[^/]+$")),
+                .query("limit", JSONSchema.integer(1...1000).withDefault(100)),
+                .query("start", JSONSchema.integer(0...Int(Int32.max)).withDefault(0)),
+            ], access: .anyUser,
+            [.ok(.groupAccount, "Its entries"), .badRequest, .text(404, "No such group, or others'")]),
+    ]
 
     private static let jobs: [APIOperation] = [
         .init(

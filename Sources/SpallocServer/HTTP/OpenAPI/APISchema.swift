@@ -13,6 +13,8 @@ package enum APISchema: String, CaseIterable, Sendable {
     case createJob = "CreateJobRequest"
     case createJobReply = "CreateJobReply"
     case deadLink = "DeadLink"
+    case groupAccount = "GroupAccount"
+    case groupList = "GroupList"
     case issueReply = "IssueReply"
     case issueReport = "IssueReport"
     case job = "JobDescription"
@@ -34,6 +36,7 @@ package enum APISchema: String, CaseIterable, Sendable {
         case .service, .createJob, .createJobReply, .job, .jobList, .jobMachine, .jobState, .power, .queuePlace, .issueReport,
             .issueReply:
             self.shapeOfJobs
+        case .groupAccount, .groupList: self.shapeOfGroups
         default: self.shapeOfPlaces
         }
     }
@@ -97,6 +100,31 @@ package enum APISchema: String, CaseIterable, Sendable {
     }
 
     private static let linkEnd = JSONSchema.object(["board": .schema(.boardCoords), "direction": .schema(.boardSide)])
+
+    // MARK: - Groups
+
+    private var shapeOfGroups: JSONSchema {
+        switch self {
+        case .groupAccount:
+            .object([
+                "entries": .array(
+                    of: .object(
+                        ["at": .instant, "by": .string],
+                        optional: ["amount": .integer, "balance": .integer(from: 0), "job": .integer(from: 1), "note": .string])
+                )
+            ]).described("The newest first. Amounts in board-seconds; no balance: no limit")
+        default:
+            .object([
+                "groups": .array(
+                    of: .object([
+                        "name": .string, "type": .oneOf(GroupType.allCases.map(\.rawValue)),
+                        "left": JSONSchema.any(.integer(from: 0), .null).described("Board-seconds; null: no limit"),
+                        "in-use": JSONSchema.integer(from: 0).described("Board-seconds that live jobs have used by now"),
+                        "live-jobs": .integer(from: 0),
+                    ]))
+            ])
+        }
+    }
 
     // MARK: - The service and its jobs
 

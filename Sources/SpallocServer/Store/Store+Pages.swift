@@ -1,0 +1,155 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import GRDB
+import SpallocAPI
+
+/// What lists show of a job.
+package struct JobSummary: Sendable {
+    package var record: JobRecord
+    package var machine: String?
+    package var boards: Int
+    package var poweredBoards: Int
+}
+
+/// Everything that is known of a board without asking it.
+package struct BoardDetail: Sendable {
+    package var id: Int64
+    package var functioning: Bool
+    package var failure: String?
+    package var retryAt: Timestamp?
+    package var powered: Bool
+    package var lastOn: Timestamp?
+    package var lastOff: Timestamp?
+    package var job: Int?
+}
+
+package struct BoardReport: Sendable {
+    package var board: Int64
+    package var job: Int
+    package var reporter: String
+    package var at: Timestamp
+    package var issue: String
+}
+
+extension Store {
+    /// All live jobs, newest first, by one query.
+    package func jobSummaries() async throws -> [JobSummary] {
+        try await self.pool.read { db in
+            try db.rows(
+                """
+                SELECT \(JobRecord.columns), machine.name AS machine_name,
+                    (SELECT count(*) FROM job_board WHERE job_board.job_id = job.id AND released_at IS NULL AND releasing = 0)
+                        AS boards,
+                    (SELECT count(*) FROM job_board JOIN board ON board.id = job_board.board_id
+                        WHERE job_board.job_id = job.id AND released_at IS NULL AND releasing = 0 AND board.powered = 1)
+                        AS powered_boards
+                FROM \(JobRecord.tables) LEFT JOIN machine ON machine.id = job.machine_id
+                WHERE state <> 'DESTROYED' ORDER BY job.id DESC
+                """
+            ).map { row in
+                JobSummary(
+                    record: JobRecord(row: row), machine: row["machine_name"], boards: row["boards"],
+                    poweredBoards: row["powered_boards"])
+            }
+        }
+    }
+
+    package func boardDetail(_ board: Int64) async throws -> BoardDetail? {
+        try await self.pool.read { db in
+            try db.row(
+                """
+                SELECT board.*, job_board.job_id FROM board
+                LEFT JOIN job_board ON job_board.board_id = board.id AND job_board.released_at IS NULL WHERE board.id = ?
+                """, [board]
+            ).map(BoardDetail.init(row:))
+        }
+    }
+
+    package func boardDetailsOutOfService() async throws -> [BoardDetail] {
+        try await self.pool.read { db in
+            try db.rows(
+                """
+                SELECT board.*, job_board.job_id FROM board
+                LEFT JOIN job_board ON job_board.board_id = board.id AND job_board.released_at IS NULL
+                WHERE functioning = 0 ORDER BY machine_id, x, y, z
+                """
+            ).map(BoardDetail.init(row:))
+        }
+    }
+
+    /// Newest first.
+    package func boardReports(of board: Int64? = nil) async throws -> [BoardReport] {
+        try await self.pool.read { db in
+            try db.rows(
+                """
+                SELECT board_report.*, user.name AS reporter FROM board_report JOIN user ON user.id = board_report.reporter_id
+                WHERE ?1 IS NULL OR board_id = ?1 ORDER BY at DESC, board_id, job_id
+                """, [board]
+            ).map { row in
+                BoardReport(
+                    board: row["board_id"], job: row["job_id"], reporter: row["reporter"],
+                    at: Timestamp(milliseconds: row["at"]), issue: row["issue"])
+            }
+        }
+    }
+
+    /// Forgets what was reported of a board. Whether it is in service stays as it is.
+    package func clearReports(of board: Int64) async throws {
+        try await self.pool.write { try $0.run("DELETE FROM board_report WHERE board_id = ?", [board]) }
+    }
+
+    // MARK: - Users and sessions
+
+    package func sessionCount(of user: Int64) async throws -> Int {
+        try await self.pool.read {
+            try Int.fetchOne($0, sql: "SELECT count(*) FROM session WHERE user_id = ?", arguments: [user]) ?? 0
+        }
+    }
+
+    /// Ends all of a user's sessions but one, named as the store names it.
+    package func removeSessions(of user: Int64, except kept: String?) async throws {
+        try await self.pool.write { db in
+            try db.run("DELETE FROM session WHERE user_id = ? AND id IS NOT ?", [user, kept])
+        }
+    }
+
+    /// Of another trust: all of the user's sessions end.
+    package func setTrustLevel(_ trustLevel: TrustLevel, user: Int64) async throws {
+        try await self.pool.write { db in
+            try db.run("UPDATE user SET trust = ? WHERE id = ?", [trustLevel.rawValue, user])
+            try db.run("DELETE FROM session WHERE user_id = ?", [user])
+        }
+    }
+
+    package func liveJobCount(of user: Int64) async throws -> Int {
+        try await self.pool.read { db in
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM job WHERE owner_id = ? AND state <> 'DESTROYED'", arguments: [user]) ?? 0
+        }
+    }
+
+    /// - Returns: false: the user has jobs, live or past, and stays for their sake.
+    package func deleteUser(_ user: Int64) async throws -> Bool {
+        try await self.pool.write { db in
+            guard
+                try db.row(
+                    "SELECT 1 FROM job WHERE owner_id = ?1 UNION SELECT 1 FROM board_report WHERE reporter_id = ?1", [user])
+                    == nil
+            else { return false }
+            try db.run("DELETE FROM user WHERE id = ?", [user])
+            return true
+        }
+    }
+}
+
+extension BoardDetail {
+    fileprivate init(row: Row) {
+        self.init(
+            id: row["id"], functioning: row["functioning"], failure: row["failure"],
+            retryAt: (row["retry_at"] as Int64?).map(Timestamp.init(milliseconds:)), powered: row["powered"],
+            lastOn: (row["power_on_at"] as Int64?).map(Timestamp.init(milliseconds:)),
+            lastOff: (row["power_off_at"] as Int64?).map(Timestamp.init(milliseconds:)), job: row["job_id"])
+    }
+}
