@@ -215,7 +215,7 @@ let package = Package(
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
+                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
                 "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
