@@ -215,7 +215,7 @@ let package = Package(
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
+                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
                 "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
@@ -254,7 +254,7 @@ let package = Package(
         .testTarget(
             name: "SpiNNakerLinkTests",
             dependencies: [
-                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "SpiNNakerTesting", logging,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -278,7 +278,7 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI",
+                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerTesting",
                 "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -152,12 +152,18 @@ class KillsTest(unittest.TestCase):
                 self.assertNotEqual(worker.rest.state(job), "DESTROYED")
 
     def settle(self, machine, daemon, number):
-        """Waits until there is nothing more to be switched; then wish, knowledge and reality are one."""
-        wait_for("all power commands done", lambda: daemon.query("SELECT count(*) FROM power_change") == [(0,)])
+        """Until there is nothing more to be switched, which the queue may put off: then wish, knowledge and reality are one."""
+        def known():
+            return (daemon.query("SELECT count(*) FROM power_change") == [(0,)],
+                    {address: bool(on) for address, on in daemon.query("SELECT address, powered FROM board")})
+
+        def agree():
+            before = known()
+            real = {address: state != "off" for address, state in zip(machine.boards, machine.board_states())}
+            # Nothing has happened while we looked.
+            return real if before == known() == (True, real) else None
+        real = wait_for(f"power as it is to be, after kill {number}", agree)
         self.check_file(daemon, number)
-        known = {address: bool(on) for address, on in daemon.query("SELECT address, powered FROM board")}
-        real = {address: state != "off" for address, state in zip(machine.boards, machine.board_states())}
-        self.assertEqual(known, real, f"after kill {number}")
         held = {address for (address,) in daemon.query(
             "SELECT address FROM job_board JOIN board ON board.id = board_id WHERE released_at IS NULL")}
         self.assertEqual({address for address, on in real.items() if on} - held, set(), "boards that are on for nobody")

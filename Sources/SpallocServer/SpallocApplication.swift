@@ -245,10 +245,13 @@ public struct SpallocApplication: Sendable {
         MachineController(core: self.core, tls: tls).addRoutes(to: api)
         JobCollectionController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
         JobController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
-        MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
+        let memory = MemoryController(core: self.core, connections: self.connections)
+        memory.addRoutes(to: api)
+        FastDataController(memory: memory).addRoutes(to: api)
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         GroupController(core: self.core).addRoutes(to: api)
+        AdminController(service: AdminService(core: self.core, registry: self.registry), tls: tls).addRoutes(to: api)
         self.addPages(to: base, tls: tls)
         return router
     }

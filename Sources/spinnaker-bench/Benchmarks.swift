@@ -15,6 +15,7 @@ enum Benchmarks {
         ("memory", { try await MemoryBenchmark.run() }),
         ("discovery", { try await DiscoveryBenchmark.run() }),
         ("faults", { try await FaultBenchmark.run() }),
+        ("service", { try await ServiceBenchmark.run() }),
     ]
 
     /// Names of several at once.
@@ -26,9 +27,10 @@ enum Benchmarks {
             exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))
         }
         if words.first == MemoryPair.argument { exit(MemoryPair.respond()) }
-        if words.first == JobHolding.argument {
+        let becomes = [JobHolding.argument: JobHolding.hold, BenchService.argument: BenchService.serve]
+        if let become = words.first.flatMap({ becomes[$0] }) {
             do {
-                try await JobHolding.hold(Array(words.dropFirst()))
+                try await become(Array(words.dropFirst()))
                 exit(0)
             } catch {
                 complain("\(error)")

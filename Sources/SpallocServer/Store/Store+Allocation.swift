@@ -12,7 +12,7 @@ extension Store {
     /// One round of the allocator: what waits is read, decided and written in one transaction, so that nothing can come between.
     package func allocate(now: Timestamp) async throws -> [JobChange] {
         let catalogue = self.catalogue
-        let changes = try await self.pool.write { db -> [JobChange] in
+        let changes = try await self.writes.write { db -> [JobChange] in
             let snapshot = try self.snapshot(db, catalogue: catalogue)
             guard !snapshot.queue.isEmpty else { return [] }
             var changes: [JobChange] = []

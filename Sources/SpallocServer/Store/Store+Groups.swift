@@ -135,8 +135,13 @@ extension Store {
         }
     }
 
-    package func rename(group: Int64, to name: String) async throws {
-        try await self.pool.write { try $0.run("UPDATE user_group SET name = ? WHERE id = ?", [name, group]) }
+    /// - Returns: false: the name is taken.
+    package func rename(group: Int64, to name: String) async throws -> Bool {
+        try await self.pool.write { db in
+            guard try db.row("SELECT 1 FROM user_group WHERE name = ? AND id <> ?", [name, group]) == nil else { return false }
+            try db.run("UPDATE user_group SET name = ? WHERE id = ?", [name, group])
+            return true
+        }
     }
 
     /// - Returns: whether anything changed.

@@ -29,7 +29,7 @@ extension Store {
         now: Timestamp
     ) async throws -> JobChange {
         let json = try request.storedJSON
-        let change = try await self.pool.write { db in
+        let change = try await self.writes.write { db in
             try db.queueJob(owner: owner, group: group, request: json, keepalive: keepalive, host: host, now: now)
         }
         self.requests.withLockedValue { $0[change.job] = wanted }
@@ -81,7 +81,7 @@ extension Store {
 
     /// Keeps a job alive. A destroyed one stays as it is.
     package func keepAlive(_ job: Int, host: String?, now: Timestamp) async throws {
-        try await self.pool.write { db in
+        try await self.writes.write { db in
             try db.run(
                 "UPDATE job SET keepalive_at = ?, keepalive_host = ? WHERE id = ? AND state <> 'DESTROYED'",
                 [now.milliseconds, host, job])
@@ -92,7 +92,7 @@ extension Store {
     ///
     /// - Returns: nil when it had ended already, or never was.
     package func destroy(_ job: Int, reason: String?, now: Timestamp) async throws -> JobChange? {
-        let change = try await self.pool.write { db in try db.destroy(job, reason: reason, now: now) }
+        let change = try await self.writes.write { db in try db.destroy(job, reason: reason, now: now) }
         if change != nil { self.requests.withLockedValue { $0[job] = nil } }
         return change
     }
@@ -101,7 +101,7 @@ extension Store {
     ///
     /// - Returns: what changed, and when the next job will end if it is not kept alive, or its group is given no more.
     package func expire(now: Timestamp) async throws -> (changes: [JobChange], next: Timestamp?) {
-        let result = try await self.pool.write { db -> (changes: [JobChange], next: Timestamp?) in
+        let result = try await self.writes.write { db -> (changes: [JobChange], next: Timestamp?) in
             let expired = try db.integers(
                 "SELECT id FROM job WHERE state <> 'DESTROYED' AND keepalive_at + keepalive_ms < ? ORDER BY id",
                 [now.milliseconds])
@@ -124,7 +124,7 @@ extension Store {
     ///
     /// - Returns: nil when the job has no boards.
     package func switchPower(of job: Int, on: Bool, now: Timestamp) async throws -> JobChange? {
-        try await self.pool.write { db in
+        try await self.writes.write { db in
             guard let record = try db.job(job), record.allocation != nil else { return nil }
             for board in try db.boards(of: job) { try db.want(on, board: board, job: job, release: false) }
             return try db.move(job, to: .power, note: on ? "power on by the user" : "power off by the user", now: now)

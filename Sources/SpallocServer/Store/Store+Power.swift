@@ -75,7 +75,7 @@ extension Store {
     ///
     /// - Returns: the jobs that changed, and whether boards came free.
     package func recordPower(_ outcomes: [PowerOutcome], now: Timestamp) async throws -> (changes: [JobChange], freed: Bool) {
-        try await self.pool.write { db in
+        try await self.writes.write { db in
             var changes: [JobChange] = []
             var freed = false
             var jobs: [Int] = []

@@ -14,6 +14,8 @@ import SpallocAllocator
 /// an allocation reads only what is taken and what is broken.
 package final class Store: Sendable {
     let pool: DatabasePool
+    /// For what many do at once.
+    let writes: WriteQueue
     let catalogueBox: NIOLockedValueBox<MachineCatalogue>
     /// What queued jobs ask for, so that their JSON is read once.
     let requests = NIOLockedValueBox<[Int: JobRequest]>([:])
@@ -34,6 +36,7 @@ package final class Store: Sendable {
                 _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
             }
             self.pool = try DatabasePool(path: path, configuration: configuration)
+            self.writes = WriteQueue(pool: self.pool)
             let migrator = Schema.migrator
             if try self.pool.read(migrator.hasBeenSuperseded) {
                 throw SpallocServerError(.database, "\(path) was made by a newer version of this service")

@@ -38,7 +38,7 @@ struct V1NewJob: Sendable {
 extension Store {
     /// The user that the jobs of the legacy port belong to. One that is new has no password: nobody can log in as it.
     func v1User(named name: String) async throws -> Int64 {
-        try await self.pool.write { db in
+        try await self.writes.write { db in
             try db.run(
                 "INSERT INTO user (name, password, trust) VALUES (?, NULL, 'USER') ON CONFLICT (name) DO NOTHING", [name])
             return try db.integers("SELECT id FROM user WHERE name = ?", [name]).first ?? 0
@@ -48,7 +48,7 @@ extension Store {
     /// - Returns: the job's changes: queued, or queued and at once destroyed; nil when there are `maximum` jobs.
     func createV1Job(_ job: V1NewJob, maximum: Int, now: Timestamp) async throws -> [JobChange]? {
         let json = try job.request.storedJSON
-        let changes = try await self.pool.write { db -> [JobChange]? in
+        let changes = try await self.writes.write { db -> [JobChange]? in
             // All live jobs are counted quickly; those of the user only if it may matter.
             if try db.integers("SELECT count(*) FROM job WHERE state <> 'DESTROYED'").first ?? 0 >= maximum,
                 try db.integers("SELECT count(*) FROM job WHERE state <> 'DESTROYED' AND owner_id = ?", [job.user]).first ?? 0
@@ -89,7 +89,7 @@ extension Store {
 
     /// Keeps a job of a user alive, if it is one and lives.
     func keepAliveV1(_ job: Int, user: Int64, host: String?, now: Timestamp) async throws {
-        try await self.pool.write { db in
+        try await self.writes.write { db in
             try db.run(
                 "UPDATE job SET keepalive_at = ?, keepalive_host = ? WHERE id = ? AND owner_id = ? AND state <> 'DESTROYED'",
                 [now.milliseconds, host, job, user])

@@ -1,0 +1,93 @@
+//===----------------------------------------------------------------------===//
+// swift-spinnaker · SPDX-License-Identifier: Apache-2.0
+//===----------------------------------------------------------------------===//
+
+import GRDB
+import NIOConcurrencyHelpers
+
+/// Writes that wait for the database's one writer anyway go into it together: one trip to its thread and one commit for all, and nobody is
+/// told before that commit. Each is still all or nothing, and one that fails leaves the others alone.
+final class WriteQueue: Sendable {
+    private struct Write: Sendable {
+        /// Does its work, and gives what is to be told once the work is safe, or is not.
+        var run: @Sendable (Database) -> (_ failure: (any Error)?) -> Void
+        var fail: @Sendable (any Error) -> Void
+    }
+
+    private struct State {
+        var waiting: [Write] = []
+        /// Somebody is on the way to the writer.
+        var isUnderWay = false
+    }
+
+    /// So that nobody waits long for others' work.
+    private static let most = 64
+
+    private let pool: DatabasePool
+    private let state = NIOLockedValueBox(State())
+
+    init(pool: DatabasePool) { self.pool = pool }
+
+    /// How many wait for their turn.
+    var waiting: Int { self.state.withLockedValue { $0.waiting.count } }
+
+    /// - Throws: what `body` throws, whose changes are then undone, or why the transaction failed.
+    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            let write = Write(
+                run: { db in
+                    let result = Result { try WriteQueue.value(of: body, db) }
+                    return { failure in
+                        if let failure, case .success = result { return continuation.resume(throwing: failure) }
+                        continuation.resume(with: result)
+                    }
+                },
+                fail: { continuation.resume(throwing: $0) })
+            let goes = self.state.withLockedValue { state in
+                state.waiting.append(write)
+                defer { state.isUnderWay = true }
+                return !state.isUnderWay
+            }
+            if goes { self.go() }
+        }
+    }
+
+    /// Within the transaction of all.
+    private static func value<Value>(of body: (Database) throws -> Value, _ db: Database) throws -> Value {
+        var value: Value?
+        try db.inSavepoint {
+            value = try body(db)
+            return .commit
+        }
+        guard let value else { throw DatabaseError(message: "a write ended without a value") }
+        return value
+    }
+
+    private func go() { self.pool.asyncWriteWithoutTransaction { db in self.writeSome(db) } }
+
+    private func writeSome(_ db: Database) {
+        let batch = self.state.withLockedValue { state in
+            let batch = Array(state.waiting.prefix(WriteQueue.most))
+            state.waiting.removeFirst(batch.count)
+            return batch
+        }
+        var told: [(_ failure: (any Error)?) -> Void] = []
+        var failure: (any Error)?
+        do {
+            try db.inTransaction(.immediate) {
+                for write in batch { told.append(write.run(db)) }
+                return .commit
+            }
+        } catch {
+            failure = error
+        }
+        for tell in told { tell(failure) }
+        if let failure { for write in batch.dropFirst(told.count) { write.fail(failure) } }
+        // Others than these may wait for the writer, too: to the end of the line.
+        let isMore = self.state.withLockedValue { state in
+            state.isUnderWay = !state.waiting.isEmpty
+            return state.isUnderWay
+        }
+        if isMore { self.go() }
+    }
+}
