@@ -91,6 +91,9 @@ package struct Administration: Sendable {
         guard user.name != self.configuration.v1.serviceUser || user.hasPassword else {
             throw SpallocServerError(.administration, "\"\(name)\" owns the jobs of the v1 port and never logs in")
         }
+        guard !user.isExternal else {
+            throw SpallocServerError(.administration, "\"\(name)\" logs in with tokens of an issuer, and has no password here")
+        }
         return user
     }
 

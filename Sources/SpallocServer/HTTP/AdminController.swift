@@ -119,7 +119,7 @@ struct AdminController: Sendable {
             name: user.name, hasPassword: user.hasPassword, enabled: user.enabled,
             locked: user.lockedUntil.map { $0 > self.core.clock() } ?? false, trustLevel: user.trustLevel,
             lastSuccess: user.lastSuccess?.wire, lastFailure: user.lastFailure?.wire, groups: groups,
-            isInternal: user.hasPassword)
+            subject: user.subject, isInternal: !user.isExternal)
     }
 
     @Sendable
@@ -133,11 +133,16 @@ struct AdminController: Sendable {
     @Sendable
     private func createUser(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         let wanted = try await request.decodeJSON(AdminUser.self)
-        guard let name = wanted.name, let password = wanted.password, wanted.isInternal != false else {
-            throw APIError.badRequest("a user that is made here needs user-name and password, and is internal")
+        let isInternal = wanted.isInternal ?? true
+        guard let name = wanted.name, (wanted.password != nil) == isInternal else {
+            throw APIError.badRequest("a user needs user-name and password; one who is not internal has no password here")
         }
         if try await self.core.store.user(named: name) != nil { return Response(status: .notModified) }
-        try await self.service.createUser(name, password: password, trustLevel: wanted.trustLevel ?? .user)
+        if let password = wanted.password {
+            try await self.service.createUser(name, password: password, trustLevel: wanted.trustLevel ?? .user)
+        } else {
+            try await self.service.createExternalUser(name, trustLevel: wanted.trustLevel ?? .user)
+        }
         guard let (user, _) = try await self.core.store.user(named: name) else { throw APIError.gone }
         if wanted.enabled == false {
             try await self.service.setEnabled(false, user: user.id, by: try context.requireCaller())

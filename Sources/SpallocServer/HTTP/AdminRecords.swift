@@ -18,7 +18,9 @@ struct AdminUser: Codable, Sendable {
     var lastFailure: WireInstant?
     /// The group's name and address.
     var groups: [String: String]?
-    /// Whether the user logs in here, with a password.
+    /// The issuer's name for the account, of a user who logs in with its tokens and has done so.
+    var subject: String?
+    /// Whether the user logs in here, with a password, rather than with an issuer's tokens.
     var isInternal: Bool?
 
     enum CodingKeys: String, CodingKey {
@@ -30,6 +32,7 @@ struct AdminUser: Codable, Sendable {
         case lastSuccess = "last-successful-login"
         case lastFailure = "last-failed-login"
         case groups
+        case subject = "open-id-subject"
         case isInternal = "internal"
     }
 }

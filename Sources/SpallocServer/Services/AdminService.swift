@@ -28,6 +28,20 @@ package struct AdminService: Sendable {
             trustLevel: trustLevel)
     }
 
+    /// Says beforehand what a user may do who will come with a token: who comes first by that name is the user.
+    package func createExternalUser(_ name: String, trustLevel: TrustLevel) async throws {
+        guard let oidc = self.core.configuration.oidc else {
+            throw APIError.badRequest("There is no issuer of tokens configured, so every user is internal.")
+        }
+        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard name.hasPrefix(oidc.usernamePrefix), name.count > oidc.usernamePrefix.count else {
+            throw APIError.badRequest("Users of the issuer are called \"\(oidc.usernamePrefix)…\".")
+        }
+        guard try await self.core.store.addExternalUser(name, trustLevel: trustLevel) else {
+            throw APIError(.conflict, "There is a user \"\(name)\" already.")
+        }
+    }
+
     package func user(_ id: Int64) async throws -> UserRecord {
         guard let (user, _) = try await self.core.store.user(id: id) else { throw APIError.notFound("There is no such user.") }
         return user
@@ -40,6 +54,9 @@ package struct AdminService: Sendable {
 
     package func setPassword(_ password: String, of id: Int64, by caller: Caller) async throws {
         let user = try await self.changeable(id, by: caller)
+        guard !user.isExternal else {
+            throw APIError(.conflict, "User \"\(user.name)\" logs in with tokens of an issuer, and has no password here.")
+        }
         try self.requirePassword(password)
         try await self.core.store.setUser(
             name: user.name, password: try await .make(password, rounds: self.core.configuration.passwordRounds),

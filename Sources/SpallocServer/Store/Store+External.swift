@@ -58,6 +58,20 @@ extension Store {
     }
 }
 
+extension Store {
+    /// A user whom the issuer has not sent yet.
+    ///
+    /// - Returns: false: the name is taken.
+    package func addExternalUser(_ name: String, trustLevel: TrustLevel) async throws -> Bool {
+        try await self.pool.write { db in
+            try db.run(
+                "INSERT INTO user (name, trust, external) VALUES (?, ?, 1) ON CONFLICT (name) DO NOTHING",
+                [name, trustLevel.rawValue])
+            return db.changesCount > 0
+        }
+    }
+}
+
 extension Database {
     fileprivate struct MembershipChange {
         var joined: [ExternalIdentity.Group] = []

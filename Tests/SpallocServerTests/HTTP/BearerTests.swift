@@ -235,6 +235,37 @@ import Testing
         }
     }
 
+    // MARK: - Administration
+
+    @Test func administratorsSeeAndPrepareThem() async throws {
+        try await self.withIssuer { stage in
+            _ = try await stage.ask(.get, "machines", token: try stage.token("ada"))
+            let root = try await Session.logIn(stage.client, as: "root")
+            let ada = try #require(try await stage.user("openid.ada"))
+            let shown = try await root.execute(.get, "admin/users/\(ada.id)")
+            #expect(shown.text.contains(#""internal":false"#) && shown.text.contains(#""open-id-subject":"id of ada""#))
+            #expect(shown.text.contains(#""has-password":false"#))
+            let password = try await root.execute(.put, "admin/users/\(ada.id)", body: #"{"password":"p"}"#)
+            #expect(password.status == .conflict, "it would open a second door")
+
+            // Who will come is known by name beforehand, with other rights.
+            let made = try await root.execute(
+                .post, "admin/users", body: #"{"user-name":"openid.bea","internal":false,"trust-level":"READER"}"#)
+            #expect(made.status == .created && !made.text.contains("open-id-subject"), "\(made.text)")
+            #expect(try await stage.ask(.post, "jobs/", token: try stage.token("bea"), body: Self.job).status == .forbidden)
+            #expect(try await stage.ask(.get, "machines", token: try stage.token("bea")).status == .ok)
+            #expect(try await stage.user("openid.bea")?.subject == "id of bea")
+            // Then the place is taken.
+            #expect(
+                try await stage.ask(.get, "machines", token: try stage.token("bea", subject: "2")).status == .unauthorized)
+            for (body, status) in [
+                (#"{"user-name":"openid.bea","internal":false}"#, 304), (#"{"user-name":"cid","internal":false}"#, 400),
+                (#"{"user-name":"openid.","internal":false}"#, 400), (#"{"user-name":"openid.a b","internal":false}"#, 400),
+                (#"{"user-name":"openid.dan","internal":false,"password":"p"}"#, 400),
+            ] { #expect(try await root.execute(.post, "admin/users", body: body).status.code == status, "\(body)") }
+        }
+    }
+
     // MARK: - Groups
 
     @Test func groupsFollowTheToken() async throws {

@@ -82,7 +82,7 @@ import Testing
 
     @Test func operationsAreWholeAndNamedApart() throws {
         let contract = try Self.contract()
-        let schemes = Set(["session", "csrf", "basic"])
+        let schemes = Set(["session", "csrf", "basic", "bearer"])
         var identifiers: Set<String> = []
         for (path, operations) in contract.paths {
             let braces = Set(path.matches(of: /\{([a-z]+)\}/).map { String($0.1) })
@@ -98,7 +98,10 @@ import Testing
                 for way in security { #expect(schemes.isSuperset(of: way.keys), "\(way)") }
                 let replies = Set((operation["responses"] as? [String: Any] ?? [:]).keys)
                 #expect(replies.contains("401") == !security.isEmpty, "\(method) \(path): 401 is for what asks for a login")
-                if method != "get" { #expect(security.allSatisfy { $0["csrf"] != nil }, "\(method) \(path) needs the token") }
+                if method != "get" {
+                    #expect(
+                        security.allSatisfy { $0["csrf"] != nil || $0["bearer"] != nil }, "\(method) \(path) needs the token")
+                }
                 #expect((operation["summary"] as? String)?.isEmpty == false)
             }
         }

@@ -126,11 +126,11 @@ package struct APIOperation: Sendable {
         return "For trust level \(level.rawValue) and above."
     }
 
-    /// The ways to be let in. A change needs the session's token, whatever way one came to the session.
+    /// The ways to be let in. A change needs the session's token, whatever way one came to the session, or an issuer's.
     private var security: JSONValue {
         if case .everybody = self.access { return [] }
-        if self.changesSomething { return [["session": [], "csrf": []]] }
-        return [["session": []], ["basic": []]]
+        if self.changesSomething { return [["session": [], "csrf": []], ["bearer": []]] }
+        return [["session": []], ["basic": []], ["bearer": []]]
     }
 }
 

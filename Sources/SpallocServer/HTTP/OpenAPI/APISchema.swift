@@ -143,6 +143,7 @@ package enum APISchema: String, CaseIterable, Sendable {
                     "enabled": .boolean, "locked": JSONSchema.boolean.described("Can be taken off, not put on"),
                     "trust-level": .oneOf(TrustLevel.allCases.map(\.rawValue)), "last-successful-login": .instant,
                     "last-failed-login": .instant, "groups": .schema(.addresses), "internal": .boolean,
+                    "open-id-subject": .string,
                 ])
         case .adminGroup:
             .object(

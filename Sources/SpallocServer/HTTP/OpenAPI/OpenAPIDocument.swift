@@ -54,6 +54,10 @@ package enum OpenAPIDocument {
             "description": .string("The session's token, from \(SpallocPath.serviceRoot)."),
         ],
         "basic": ["type": "http", "scheme": "basic"],
+        "bearer": [
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "Of the service's OpenID Connect issuer, if it has one. Changes need no other token.",
+        ],
     ]
 }
 
