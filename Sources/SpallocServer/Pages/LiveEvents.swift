@@ -114,13 +114,14 @@ struct LiveEvents: Sendable {
     @concurrent
     func follow(_ topics: Topics, session: String?, into writer: inout any ResponseBodyWriter) async throws {
         let changes = self.core.changes
+        // Before the page hears that the stream is open and reads itself once more: no change falls between the two.
+        var known = try await topics()
         // A page that comes back after the connection was lost waits so long, in milliseconds.
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
-        var known = try await topics()
         while !Task.isCancelled, !changes.hasEnded {
             await changes.next(known.map { (topic: $0.0, known: $0.1) }, within: LiveEvents.heartbeat)
             // Who is not logged in any more learns nothing more.
-            guard let session, case .user? = try await self.pages.sessions.find(session) else { break }
+            guard let session, try await self.pages.sessions.isAlive(session) else { break }
             if changes.differs(known) {
                 known = try await topics()
                 try await writer.write(ByteBuffer(string: "event: changed\ndata:\n\n"))

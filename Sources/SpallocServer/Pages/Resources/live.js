@@ -42,12 +42,10 @@
   };
 
   const events = new EventSource(document.body.dataset.events);
-  let opened = false;
   events.addEventListener("open", () => {
-    // What changed while the connection was lost is not told again.
-    if (opened) changed();
-    opened = true;
     status.textContent = "Live.";
+    // What changed before, since the page was made or while the connection was lost, is not told.
+    changed();
   });
   events.addEventListener("changed", changed);
   events.addEventListener("error", () => { status.textContent = "Not live: the connection is lost."; });
