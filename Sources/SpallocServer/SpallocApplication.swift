@@ -55,6 +55,7 @@ public struct SpallocApplication: Sendable {
         do {
             try await store.importMachines(configuration.machines)
             for user in configuration.users { try await store.ensureUser(user, rounds: configuration.passwordRounds) }
+            for group in configuration.groups { try await store.ensureGroup(group, now: clock()) }
             v1 = configuration.v1.enabled ? try await V1Service(core: core) : nil
         } catch let error as SpallocServerError {
             throw error
@@ -220,8 +221,10 @@ public struct SpallocApplication: Sendable {
         let tls = self.tls != nil
         router.add(middleware: RequestMetrics(metrics: self.core.metrics))
         router.add(middleware: ProblemsMiddleware())
+        router.add(middleware: ForwardedMiddleware(core: self.core))
         let base = router.group(RouterPath(self.core.configuration.basePath))
         OperationsController(core: self.core).addPublicRoutes(to: base)
+        OpenAPIController(basePath: self.core.configuration.basePath).addRoutes(to: base)
 
         if self.core.configuration.metrics.enabled {
             self.metricsPage.addRoute(
@@ -237,6 +240,7 @@ public struct SpallocApplication: Sendable {
         MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
+        GroupController(core: self.core).addRoutes(to: api)
         self.addPages(to: base, tls: tls)
         return router
     }
@@ -254,6 +258,7 @@ public struct SpallocApplication: Sendable {
         let service = AdminService(core: self.core, registry: self.registry)
         let admin = gate.group("system/admin").add(middleware: AdministratorsOnly())
         AdminUserPages(pages: pages, service: service).addRoutes(to: admin)
+        AdminGroupPages(pages: pages, service: service).addRoutes(to: admin)
         AdminMachinePages(
             pages: pages, service: service, health: BoardHealthController(core: self.core, factory: self.factory)
         ).addRoutes(to: admin)

@@ -120,6 +120,69 @@ package struct Administration: Sendable {
         guard !password.allSatisfy(\.isWhitespace) else { throw SpallocServerError(.administration, "the password is blank") }
     }
 
+    // MARK: - Groups
+
+    package struct Group: Sendable {
+        package var record: GroupRecord
+        package var members: [String]
+        package var usage: GroupUsage?
+    }
+
+    package func groups() async throws -> [Group] {
+        var groups: [Group] = []
+        for record in try await self.store.groups() {
+            groups.append(
+                Group(
+                    record: record, members: try await self.store.members(of: record.id).map(\.name),
+                    usage: try await self.store.groupUsage(of: record.id).first))
+        }
+        return groups
+    }
+
+    /// - Parameter quota: in board-seconds; nil: no limit.
+    package func addGroup(_ name: String, quota: Int64?, members: [String]) async throws {
+        guard UserName.isValid(name) else {
+            throw SpallocServerError(.administration, "\"\(name)\" is no name of a group: \(UserName.rule)")
+        }
+        for member in members { _ = try await self.requireUser(member) }
+        guard
+            let group = try await self.store.addGroup(name, quota: quota, by: "spallocd group add", now: SystemClock.now())
+        else { throw SpallocServerError(.administration, "there is a group \"\(name)\" already") }
+        for member in members { try await self.setMember(true, user: member, of: group.name) }
+    }
+
+    package func setMember(_ isMember: Bool, user: String, of group: String) async throws {
+        let (record, user) = (try await self.requireGroup(group), try await self.requireUser(user))
+        guard try await self.store.setMember(isMember, user: user.id, of: record.id) else {
+            throw SpallocServerError(
+                .administration, "\(user.name) is \(isMember ? "already in" : "not in") group \"\(record.name)\"")
+        }
+    }
+
+    /// A running service sees what is left within 30 seconds.
+    ///
+    /// - Returns: board-seconds left; nil: no limit.
+    package func changeQuota(of group: String, _ change: QuotaChange, note: String?) async throws -> Int64? {
+        let record = try await self.requireGroup(group)
+        if case .adjust = change, record.quota == nil {
+            throw SpallocServerError(
+                .administration, "group \"\(record.name)\" has no limit that could be changed; set one")
+        }
+        return try await self.store.changeQuota(
+            of: record.id, change, by: "spallocd group quota", note: note, now: SystemClock.now())
+    }
+
+    package func quotaEntries(of group: String, limit: Int) async throws -> [QuotaEntry] {
+        try await self.store.quotaEntries(of: try await self.requireGroup(group).id, limit: limit)
+    }
+
+    private func requireGroup(_ name: String) async throws -> GroupRecord {
+        if let group = try await self.store.group(named: name) { return group }
+        let nearest = try await self.store.groups().map(\.name).first { $0.lowercased() == name.lowercased() }
+        throw SpallocServerError(
+            .administration, "there is no group \"\(name)\"" + (nearest.map { "; did you mean \"\($0)\"?" } ?? ""))
+    }
+
     // MARK: - Machines
 
     /// Adds the machines that are not there yet, all or none. A machine that is there must be the same, but for what is changed

@@ -29,6 +29,21 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         }
     }
 
+    /// People who share a quota.
+    public struct Group: Hashable, Sendable {
+        public var name: String
+        /// Board-seconds that it begins with; nil: no limit. Later it is changed by `spallocd group quota` or on the web pages.
+        public var quota: Int64?
+        /// Who is in it, besides those whom administrators put there.
+        public var members: [String]
+
+        public init(name: String, quota: Int64? = nil, members: [String] = []) {
+            self.name = name
+            self.quota = quota
+            self.members = members
+        }
+    }
+
     public struct Timings: Hashable, Sendable {
         /// How long a request with `wait=true` waits for a change.
         public var longPoll: Duration = .seconds(30)
@@ -39,6 +54,8 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         public var shutdown: Duration = .seconds(10)
         /// A session that is not used for so long is forgotten. Must exceed the longest keepalive.
         public var sessionIdle: Duration = .seconds(1800)
+        /// How long a job's websocket may be silent before it is pinged. Must be less than what a reverse proxy before the service allows.
+        public var websocketPing: Duration = .seconds(30)
 
         public init() {}
     }
@@ -114,6 +131,10 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     /// Machines that are to exist. One that the database has already is left as it is there.
     public var machines: [MachineDefinition]
     public var users: [User]
+    /// Groups that are to exist.
+    public var groups: [Group] = []
+    /// Whether who is in no group is refused, rather than not limited.
+    public var requireGroup = false
     /// Whether jobs have a websocket proxy.
     public var proxyEnabled: Bool
     public var timings: Timings
@@ -122,6 +143,9 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     /// The legacy port. Off by default.
     public var v1 = V1()
     public var metrics = Metrics()
+    /// Reverse proxies whose word counts on who asks and whether by TLS (`X-Forwarded-For`, `X-Forwarded-Proto`). From all others these
+    /// are ignored.
+    public var trustedProxies: [AddressRange] = []
     /// One more websocket of one user, over all jobs, is refused.
     public var websocketsPerUser = 2048
     /// The longest body of a request, in bytes: what can be written to a board's memory at once.
@@ -168,6 +192,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         try require(
             self.timings.sessionIdle > self.timings.maximumKeepalive,
             "the session idle time does not exceed the maximum keepalive")
+        try require(self.timings.websocketPing > .zero, "the websocket ping interval must be more than 0")
         try require(self.power.fpgaAttempts > 0 && self.power.attempts > 0, "power attempts must be at least 1")
         try require((0...65535).contains(self.v1.port), "v1 port \(self.v1.port) is not in 0...65535")
         try require((0...65535).contains(self.metrics.port ?? 0), "metrics port \(self.metrics.port ?? 0) is not in 0...65535")
@@ -183,6 +208,11 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         }
         let names = self.users.map(\.name)
         try require(Set(names).count == names.count, "two users have the same name")
+        for group in self.groups {
+            try require(UserName.isValid(group.name), "\"\(group.name)\" is no name of a group")
+            try require(group.quota.map { $0 >= 0 } ?? true, "group \"\(group.name)\" has a negative quota")
+        }
+        try require(Set(self.groups.map(\.name)).count == self.groups.count, "two groups have the same name")
         try MachineDefinition.validate(self.machines)
     }
 }

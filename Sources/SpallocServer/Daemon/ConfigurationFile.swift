@@ -17,10 +17,13 @@ import SpallocAPI
 /// | `database` | the SQLite file; needed |
 /// | `machine-files` | machine definitions in the reference's format |
 /// | `users` | `name`, `password` or `password-file`, `trust-level` (USER) |
+/// | `groups` | `name`, `board-hours` (none: no limit) that a new one begins with, `members` (names of users) |
+/// | `require-group` | whether who is in no group may have no jobs: false |
+/// | `trusted-proxies` | addresses, or ranges like 10.0.0.0/8, of reverse proxies: none |
 /// | `proxy` | whether jobs have a websocket: true |
 /// | `emergency-stop-code` | none: there is no emergency stop |
 /// | `maximum-body` | bytes of one request: 268435456 |
-/// | `timings` | `long-poll` 30, `minimum-keepalive` 30, `maximum-keepalive` 300, `shutdown` 10, `session-idle` 1800 |
+/// | `timings` | `long-poll` 30, `minimum-keepalive` 30, `maximum-keepalive` 300, `shutdown` 10, `session-idle` 1800, `websocket-ping` 30 |
 /// | `power` | `off-wait` 30, `settle` 0, `fpga-attempts` 3, `attempts` 2, `retry-interval` 15, `set-aside` 600, `command-timeout` 2, `power-on-timeout` 10 |
 /// | `lockout` | `failures` 3, `duration` 86400 |
 /// | `websockets-per-user` | 2048 |
@@ -62,6 +65,27 @@ struct ConfigurationFile: Decodable {
         }
     }
 
+    struct Group: Decodable {
+        var value: SpallocServerConfiguration.Group
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case name
+            case boardHours = "board-hours"
+            case members
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            let hours = try values.decodeIfPresent(Double.self, forKey: .boardHours)
+            guard hours.map({ $0 >= 0 && $0 <= 1e12 }) ?? true else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .boardHours, in: values, debugDescription: "board-hours is out of range")
+            }
+            self.value = .init(
+                name: try values.decode(String.self, forKey: .name), quota: hours.map { Int64($0 * 3600) },
+                members: try values.decodeIfPresent([String].self, forKey: .members) ?? [])
+        }
+    }
+
     struct Timings: Decodable {
         var value = SpallocServerConfiguration.Timings()
 
@@ -71,6 +95,7 @@ struct ConfigurationFile: Decodable {
             case maximumKeepalive = "maximum-keepalive"
             case shutdown
             case sessionIdle = "session-idle"
+            case websocketPing = "websocket-ping"
         }
         init(from decoder: any Decoder) throws {
             let values = try decoder.strictContainer(CodingKeys.self)
@@ -79,6 +104,7 @@ struct ConfigurationFile: Decodable {
             try values.duration(.maximumKeepalive, into: &self.value.maximumKeepalive)
             try values.duration(.shutdown, into: &self.value.shutdown)
             try values.duration(.sessionIdle, into: &self.value.sessionIdle)
+            try values.duration(.websocketPing, into: &self.value.websocketPing)
         }
     }
 
@@ -162,9 +188,12 @@ struct ConfigurationFile: Decodable {
     enum CodingKeys: String, CodingKey, CaseIterable {
         case host, port
         case basePath = "base-path"
+        case trustedProxies = "trusted-proxies"
         case tls, database
         case machineFiles = "machine-files"
-        case users, proxy
+        case users, groups
+        case requireGroup = "require-group"
+        case proxy
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
         case websocketsPerUser = "websockets-per-user"
@@ -177,11 +206,15 @@ struct ConfigurationFile: Decodable {
         configuration.host = try values.decodeIfPresent(String.self, forKey: .host) ?? configuration.host
         configuration.port = try values.decodeIfPresent(Int.self, forKey: .port) ?? configuration.port
         configuration.basePath = try values.decodeIfPresent(String.self, forKey: .basePath) ?? configuration.basePath
+        configuration.trustedProxies = try values.decodeIfPresent([AddressRange].self, forKey: .trustedProxies) ?? []
         configuration.proxyEnabled = try values.decodeIfPresent(Bool.self, forKey: .proxy) ?? configuration.proxyEnabled
         configuration.emergencyStopCode = try values.decodeIfPresent(String.self, forKey: .emergencyStopCode)
         configuration.maximumBody = try values.decodeIfPresent(Int.self, forKey: .maximumBody) ?? configuration.maximumBody
         configuration.websocketsPerUser =
             try values.decodeIfPresent(Int.self, forKey: .websocketsPerUser) ?? configuration.websocketsPerUser
+        configuration.groups = try values.decodeIfPresent([Group].self, forKey: .groups)?.map(\.value) ?? []
+        configuration.requireGroup =
+            try values.decodeIfPresent(Bool.self, forKey: .requireGroup) ?? configuration.requireGroup
         configuration.metrics = try values.decodeIfPresent(Metrics.self, forKey: .metrics)?.value ?? configuration.metrics
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power

@@ -161,8 +161,9 @@ struct JobController: Sendable {
     }
 
     private func switched(_ request: Request, _ context: SpallocRequestContext) async throws -> PowerState {
-        let (job, _) = try await self.boards(context)
+        // What is wrong is told whether or not the job has boards.
         let wanted = try await request.decodeJSON(PowerDescription.self)
+        let (job, _) = try await self.boards(context)
         guard try await self.jobs.switchPower(job.id, on: wanted.power == .on) else { throw APIError.empty }
         return wanted.power
     }
@@ -170,9 +171,9 @@ struct JobController: Sendable {
     /// Which board a chip of the job is on.
     @Sendable
     private func chip(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        let query = Query(request)
+        let chip = try Query(request).chip()
         let (job, boards) = try await self.boards(context)
-        let asked = try query.chip(in: boards)
+        let asked = boards.chip(chip)
         guard let board = boards.board(with: asked) else { throw APIError.empty }
         let links = self.links(request)
         return try .json(
@@ -209,16 +210,19 @@ struct JobController: Sendable {
 }
 
 extension Query {
-    /// `x` and `y` of a chip of the job. (255, 255) is SC&MP's name of the root chip, unless the job is so large that it has such a chip.
-    func chip(in boards: JobService.Boards) throws(APIError) -> ChipPosition {
-        let chip = ChipPosition(
-            x: try self.number("x", in: 0...65535, default: 0), y: try self.number("y", in: 0...65535, default: 0))
-        if chip == ChipPosition(.root), boards.board(with: chip) == nil { return ChipPosition(.origin) }
-        return chip
+    /// `x` and `y` of a chip.
+    func chip() throws(APIError) -> ChipPosition {
+        ChipPosition(x: try self.number("x", in: 0...65535, default: 0), y: try self.number("y", in: 0...65535, default: 0))
     }
 }
 
 extension JobService.Boards {
+    /// A chip of the job as it was asked for: (255, 255) is SC&MP's name of the root chip, unless the job is so large that it has such a
+    /// chip.
+    func chip(_ asked: ChipPosition) -> ChipPosition {
+        asked == ChipPosition(.root) && self.board(with: asked) == nil ? ChipPosition(.origin) : asked
+    }
+
     /// A board of the job by one of its names: chip of the job, triad, slot, address, whichever is there first.
     func board(named place: IssueReport.Board) -> Board? {
         if let chip = place.chip { return chip.x >= 0 && chip.y >= 0 ? self.board(with: chip) : nil }

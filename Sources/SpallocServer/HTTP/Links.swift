@@ -8,14 +8,14 @@ import SpallocAPI
 
 /// Makes the addresses that replies carry, as the client that asks can reach them.
 package struct Links: Sendable {
-    /// `https` when the request came over TLS, here or at a reverse proxy.
+    /// `https` when the request came over TLS, here or at a trusted reverse proxy (of others ``ForwardedMiddleware`` drops the word).
     package var scheme: String
     package var authority: String
     /// Begins and ends with a slash.
     package var basePath: String
 
     package init(_ request: Request, listensWithTLS: Bool, basePath: String) {
-        let forwarded = HTTPField.Name("X-Forwarded-Proto").flatMap { request.headers[$0] }?
+        let forwarded = Forwarded.proto.flatMap { request.headers[$0] }?
             .split(separator: ",").first.map { $0.lowercased().filter { !$0.isWhitespace } }
         switch forwarded {
         case "https", "wss": self.scheme = "https"

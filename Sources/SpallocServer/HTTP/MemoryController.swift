@@ -47,8 +47,9 @@ struct MemoryController: Sendable {
 
     private func place(_ request: Request, _ context: SpallocRequestContext) async throws -> Place {
         let query = Query(request)
+        let asked = try query.chip()
         let (job, boards) = try await self.boards(context)
-        let chip = try query.chip(in: boards)
+        let chip = boards.chip(asked)
         guard let board = boards.board(with: chip), let id = chip.chip else {
             throw APIError.badRequest("chip \(chip) is not on a board of job \(job.id)")
         }
@@ -107,25 +108,35 @@ struct MemoryController: Sendable {
         of board: JobService.Boards.Board, boards: JobService.Boards, job: Int, filters: [(index: UInt32, word: UInt32)]
     ) async throws {
         let geometry = boards.machine.topology.geometry
+        let chips = BoardShape.spinn5.chips.compactMap { local in
+            geometry.relative(geometry.chip(local, on: board.coordinates), to: boards.root).chip
+        }
+        // First the chip with the Ethernet: who is silent there is silent everywhere, and the client is told before it gives up.
+        guard let ethernet = board.chip.chip else { return }
+        let connection = try await self.connections.connection(job: job, board: board)
+        try await self.send([Self.resetCounters(of: ethernet)], by: connection)
+        try await self.send(chips.map(Self.resetCounters), by: connection)
         var calls: [SCPCall] = []
-        for local in BoardShape.spinn5.chips {
-            let position = geometry.relative(geometry.chip(local, on: board.coordinates), to: boards.root)
-            guard let chip = position.chip else { continue }
-            calls.append(
-                SCPCall(WriteMemory(address: 0xF100_002C, data: ByteBuffer(integer: UInt32.max)), to: .monitor(of: chip)))
+        for chip in chips {
             calls.append(SCPCall(ClearRouter(), to: .monitor(of: chip)))
             for filter in filters {
                 let word = ByteBuffer(integer: filter.word, endianness: .little)
                 calls.append(SCPCall(WriteMemory(address: 0xE100_0200 &+ filter.index * 4, data: word), to: .monitor(of: chip)))
             }
         }
-        let connection = try await self.connections.connection(job: job, board: board)
-        let requests = calls
+        try await self.send(calls, by: connection)
+    }
+
+    private static func resetCounters(of chip: ChipID) -> SCPCall {
+        SCPCall(WriteMemory(address: 0xF100_002C, data: ByteBuffer(integer: UInt32.max)), to: .monitor(of: chip))
+    }
+
+    /// A chip that is dead refuses, and has no router to reset; one that says nothing is another matter.
+    private func send(_ calls: [SCPCall], by connection: SCPConnection) async throws {
         let results = try await self.scp {
             () throws(SCPError) in
-            try await connection.results(of: requests, policy: SCPPolicy(timeout: .seconds(1), retries: 2))
+            try await connection.results(of: calls, policy: SCPPolicy(timeout: .seconds(1), retries: 2))
         }
-        // A chip that is dead refuses, and has no router to reset; a board that says nothing is another matter.
         let silent = results.compactMap { result -> SCPError? in
             guard case .failure(let error) = result, case .timedOut = error.code else { return nil }
             return error

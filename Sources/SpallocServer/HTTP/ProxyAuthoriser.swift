@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import SpallocAPI
+import SpiNNakerLink
 import SpiNNakerMachine
 
 /// Lets the owner of a job, and who acts for others, have the job's websocket.
@@ -46,7 +47,9 @@ struct ProxyAuthoriser: Sendable {
             }
             var logger = self.core.logger
             logger[metadataKey: "job"] = "\(id)"
-            return .accept(ProxySessionConfiguration(admission: admission, boards: addresses, logger: logger))
+            var session = ProxySessionConfiguration(admission: admission, boards: addresses, logger: logger)
+            session.webSocket.pingInterval = .milliseconds(self.core.configuration.timings.websocketPing.milliseconds)
+            return .accept(session)
         } catch let error as APIError {
             let status = error.status == .forbidden ? HTTPResponseStatus.forbidden : .notFound
             return .refuse(status, body: error.message + "\n")

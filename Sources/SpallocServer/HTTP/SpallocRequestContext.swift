@@ -27,7 +27,7 @@ package struct Caller: Hashable, Sendable {
 /// What goes with a request on its way through the service.
 package struct SpallocRequestContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
-    /// The peer's address; of the reverse proxy if there is one.
+    /// The peer's address, or what a trusted reverse proxy says of its own peer (``ForwardedMiddleware``).
     package var remoteAddress: String?
     package var caller: Caller?
     /// Of a page: the form that was sent, once its token was found right.

@@ -27,6 +27,12 @@ struct AccountPages: Sendable {
         var canChange: Bool
         var whyNot: String
         var failure: String?
+        var groups: [Group]
+    }
+
+    private struct Group {
+        var name: String
+        var left: String
     }
 
     private func page(
@@ -34,6 +40,11 @@ struct AccountPages: Sendable {
     ) async throws -> Response {
         guard let (user, hash) = try await self.core.store.user(id: caller.user.id) else { throw APIError.unauthorized }
         let sessions = try await self.core.store.sessionCount(of: user.id)
+        var groups: [Group] = []
+        for group in try await self.core.store.groups(of: user.id) {
+            let usage = try await self.core.store.groupUsage(of: group.id).first
+            groups.append(Group(name: group.name, left: BoardHours.text(usage?.left(now: self.core.clock()))))
+        }
         let isConfigured = self.core.configuration.users.contains { $0.name == user.name }
         return self.pages.response(
             .account, user.name,
@@ -43,7 +54,7 @@ struct AccountPages: Sendable {
                 canChange: hash != nil && !isConfigured,
                 whyNot: isConfigured
                     ? "It is in the service's configuration file: ask the operator." : "This account has no password here.",
-                failure: failure), for: caller, notice: notice, status: status)
+                failure: failure, groups: groups), for: caller, notice: notice, status: status)
     }
 
     @Sendable

@@ -116,6 +116,7 @@ struct JobPages: Sendable {
         var kind: String
         var queue: String?
         var owner: String
+        var group: String?
         var created: String
         var finished: String?
         var reason: String?
@@ -144,6 +145,7 @@ struct JobPages: Sendable {
             created: job.createdAt.wire.description, finished: job.finishedAt?.wire.description, reason: job.reason,
             isLive: isLive, keptAlive: job.keepaliveAt.wire.description, keptAliveBy: job.keepaliveHost,
             interval: "\(job.keepaliveInterval.milliseconds / 1000) s", wish: JobPages.wish(job.request))
+        if let group = job.groupID { content.group = try await self.core.store.group(id: group)?.name }
         if job.state == .queued, let place = try await self.core.store.queuePlace(of: job.id, now: self.core.clock()) {
             content.queue =
                 "place \(place.position) of \(place.of)"

@@ -11,6 +11,7 @@ struct PageTemplates: Sendable {
     enum Page: String, CaseIterable {
         case login, index, machines, machine, jobs, job, account, error
         case admin, adminUsers = "adminusers", adminUser = "adminuser", adminMachines = "adminmachines"
+        case adminGroups = "admingroups", adminGroup = "admingroup"
         case adminBoards = "adminboards", adminReports = "adminreports"
     }
 
@@ -36,7 +37,8 @@ struct PageTemplates: Sendable {
         "admin": PackageResources.admin_mustache, "adminusers": PackageResources.adminusers_mustache,
         "adminuser": PackageResources.adminuser_mustache, "adminmachines": PackageResources.adminmachines_mustache,
         "adminboards": PackageResources.adminboards_mustache, "adminreports": PackageResources.adminreports_mustache,
-        "reporttable": PackageResources.reporttable_mustache,
+        "reporttable": PackageResources.reporttable_mustache, "admingroups": PackageResources.admingroups_mustache,
+        "admingroup": PackageResources.admingroup_mustache,
     ]
 
     private let library: MustacheLibrary

@@ -95,6 +95,53 @@ package struct AdminService: Sendable {
         guard !password.allSatisfy(\.isWhitespace) else { throw .badRequest("The password is blank.") }
     }
 
+    // MARK: - Groups
+
+    package func group(_ id: Int64) async throws -> GroupRecord {
+        guard let group = try await self.core.store.group(id: id) else { throw APIError.notFound("There is no such group.") }
+        return group
+    }
+
+    /// - Parameter quota: in board-seconds; nil: no limit.
+    @discardableResult
+    package func createGroup(
+        _ name: String, type: GroupType = .internal, quota: Int64?, by caller: Caller
+    ) async throws -> GroupRecord {
+        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard quota.map({ $0 >= 0 }) ?? true else { throw APIError.badRequest("A quota is not negative.") }
+        guard
+            let group = try await self.core.store.addGroup(
+                name, type: type, quota: quota, by: caller.user.name, now: self.core.clock())
+        else { throw APIError(.conflict, "There is a group \"\(name)\" already.") }
+        return group
+    }
+
+    package func deleteGroup(_ id: Int64) async throws {
+        let group = try await self.group(id)
+        guard try await self.core.store.deleteGroup(group.id) else {
+            throw APIError(.conflict, "Group \"\(group.name)\" has had jobs, and stays for the sake of its account.")
+        }
+    }
+
+    package func setMember(_ isMember: Bool, user name: String, of id: Int64) async throws {
+        let group = try await self.group(id)
+        guard let (user, _) = try await self.core.store.user(named: name) else {
+            throw APIError.notFound("There is no user \"\(name)\".")
+        }
+        guard try await self.core.store.setMember(isMember, user: user.id, of: group.id) else {
+            throw APIError(
+                .conflict, "\(user.name) is \(isMember ? "already in" : "not in") group \"\(group.name)\".")
+        }
+    }
+
+    /// Jobs of a group that has nothing left end at once.
+    package func changeQuota(of id: Int64, _ change: QuotaChange, by caller: Caller, note: String?) async throws {
+        let group = try await self.group(id)
+        try await self.core.store.changeQuota(
+            of: group.id, change, by: caller.user.name, note: note.map { String($0.prefix(200)) }, now: self.core.clock())
+        self.core.expiryNudge.signal()
+    }
+
     // MARK: - Machines and boards
 
     /// A board by the name that people give it: `x,y,z`, `cabinet/frame/board`, or its address.

@@ -17,6 +17,8 @@ package struct AllocatorService: Service {
                     guard !changes.isEmpty else { continue }
                     self.core.publish(changes)
                     self.core.powerNudge.signal()
+                    // From now on groups pay, and may run out.
+                    self.core.expiryNudge.signal()
                 } catch {
                     self.core.logger.error("allocation failed", metadata: ["error": "\(error)"])
                 }

@@ -36,16 +36,74 @@ package struct JobService: Sendable {
         var request = request
         let owner = try await self.owner(&request, caller)
         let keepalive = try self.keepalive(request)
+        let group = try await self.group(of: owner, request)
         let wanted = try JobRequest(request)
         if case .impossible(let reason) = Feasibility.check(wanted, on: try await self.core.store.machineSnapshots()) {
             throw APIError.badRequest(reason)
         }
         let change = try await self.core.store.createJob(
-            owner: owner.id, request: request, wanted: wanted, keepalive: keepalive, host: host, now: self.core.clock())
+            owner: owner.id, group: group?.id, request: request, wanted: wanted, keepalive: keepalive, host: host,
+            now: self.core.clock())
         self.core.publish([change])
         self.core.allocatorNudge.signal()
         self.core.expiryNudge.signal()
         return change.job
+    }
+
+    /// Which group pays. One that is named must be the owner's; who is in one only need not say. Who is in none is not limited, unless the
+    /// service requires a group.
+    ///
+    /// - Throws: 400 that says what is wrong with the group, also when it has too little left to keep the boards for even one keepalive
+    ///   interval.
+    func group(of owner: UserRecord, _ request: CreateJobRequest) async throws -> GroupRecord? {
+        let groups = try await self.core.store.groups(of: owner.id)
+        // Whom an EBRAINS client would have pay does not matter where nobody pays.
+        if request.nmpiJobID != nil || request.nmpiCollab != nil, groups.isEmpty, !self.core.configuration.requireGroup {
+            return nil
+        }
+        guard request.nmpiJobID == nil else {
+            throw APIError.badRequest("nmpi-job-id: this service knows no NMPI; name a group")
+        }
+        let chosen: GroupRecord
+        if let name = request.group ?? request.nmpiCollab {
+            guard let group = groups.first(where: { $0.name == name }),
+                request.nmpiCollab == nil || group.type == .collaboratory
+            else {
+                throw APIError.badRequest(
+                    "\(owner.name) is in no \(request.group == nil ? "collaboratory" : "group") \"\(name)\"")
+            }
+            chosen = group
+        } else if groups.count > 1 {
+            let names = groups.map { "\"\($0.name)\"" }.joined(separator: ", ")
+            throw APIError.badRequest("\(owner.name) is in several groups: name one of \(names)")
+        } else if let group = groups.first {
+            chosen = group
+        } else {
+            guard !self.core.configuration.requireGroup else {
+                throw APIError.badRequest("\(owner.name) is in no group, and this service requires one")
+            }
+            return nil
+        }
+        guard let usage = try await self.core.store.groupUsage(of: chosen.id).first,
+            let left = usage.left(now: self.core.clock())
+        else { return chosen }
+        let interval = Int64((request.keepaliveInterval?.seconds ?? 0).rounded(.up))
+        let least = max(1, Int64(JobService.leastBoards(request)) * max(1, min(interval, 86_400)))
+        guard left >= least else {
+            throw APIError.badRequest(
+                "group \"\(chosen.name)\" has \(left) board-seconds left, and the job needs \(least) for one keepalive interval"
+            )
+        }
+        return chosen
+    }
+
+    /// As many as the request says, and at least one.
+    private static func leastBoards(_ request: CreateJobRequest) -> Int {
+        if let size = request.dimensions {
+            let (triads, overflow) = size.width.multipliedReportingOverflow(by: size.height)
+            return overflow ? 1 << 20 : max(1, min(triads, 1 << 20) * 3 - max(0, min(request.maxDeadBoards ?? 0, 1 << 20)))
+        }
+        return max(1, min(request.numBoards ?? 1, 1 << 20))
     }
 
     private func owner(_ request: inout CreateJobRequest, _ caller: Caller) async throws -> UserRecord {

@@ -29,6 +29,9 @@ package struct ReloadableSetting: Sendable {
         .init("tls", \.tls, reloadable: false),
         .init("machine-files", \.machines, reloadable: true),
         .init("users", \.users, reloadable: true),
+        .init("groups", \.groups, reloadable: true),
+        .init("require-group", \.requireGroup, reloadable: true),
+        .init("trusted-proxies", \.trustedProxies, reloadable: true),
         .init("proxy", \.proxyEnabled, reloadable: true),
         .init("websockets-per-user", \.websocketsPerUser, reloadable: true),
         .init("emergency-stop-code", \.emergencyStopCode, reloadable: true),
@@ -38,6 +41,7 @@ package struct ReloadableSetting: Sendable {
         .init("timings.maximum-keepalive", \.timings.maximumKeepalive, reloadable: true),
         .init("timings.shutdown", \.timings.shutdown, reloadable: false),
         .init("timings.session-idle", \.timings.sessionIdle, reloadable: false),
+        .init("timings.websocket-ping", \.timings.websocketPing, reloadable: true),
         .init("power", \.power, reloadable: true),
         .init("lockout", \.lockout, reloadable: true),
         .init("metrics", \.metrics, reloadable: false),
@@ -88,6 +92,7 @@ extension SpallocApplication {
         try await store.reloadCatalogue()
         result.machinesAdded = store.catalogue.machines.map(\.name).filter { !known.contains($0) }.sorted()
         for user in new.users { try await store.ensureUser(user, rounds: old.passwordRounds) }
+        for group in new.groups { try await store.ensureGroup(group, now: self.core.clock()) }
         self.core.configuration = merged
         try await self.closeWebSocketsOfTheDisabled()
         // What waited for a board or for a power setting may go on.

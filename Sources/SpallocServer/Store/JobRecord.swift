@@ -23,6 +23,8 @@ package struct JobRecord: Sendable {
     package var allocation: Allocation?
     package var finishedAt: Timestamp?
     package var reason: String?
+    /// What pays for it; nil: nobody.
+    package var groupID: Int64?
 
     /// Where the job is. Gone when the boards are.
     package struct Allocation: Hashable, Sendable {
@@ -50,6 +52,7 @@ package struct JobRecord: Sendable {
         self.keepaliveHost = row["keepalive_host"]
         self.finishedAt = (row["finished_at"] as Int64?).map(Timestamp.init(milliseconds:))
         self.reason = row["reason"]
+        self.groupID = row["group_id"]
         if self.state == .power || self.state == .ready, let machine: Int64 = row["machine_id"],
             let root: Int64 = row["root_board_id"], let width: Int = row["width"], let height: Int = row["height"],
             let depth: Int = row["depth"]

@@ -161,6 +161,7 @@ enum Schema {
                     """)
         }
         self.addV1(to: &migrator)
+        self.addGroups(to: &migrator)
         // SQLite only tells of changes to rows that have a number (``RecentRows``).
         migrator.registerMigration("sessions with row numbers") { db in
             try db.execute(

@@ -25,11 +25,12 @@ extension Store {
 
     /// Queues a job. `request` has been found feasible.
     package func createJob(
-        owner: Int64, request: CreateJobRequest, wanted: JobRequest, keepalive: Duration, host: String?, now: Timestamp
+        owner: Int64, group: Int64? = nil, request: CreateJobRequest, wanted: JobRequest, keepalive: Duration, host: String?,
+        now: Timestamp
     ) async throws -> JobChange {
         let json = try request.storedJSON
         let change = try await self.pool.write { db in
-            try db.queueJob(owner: owner, request: json, keepalive: keepalive, host: host, now: now)
+            try db.queueJob(owner: owner, group: group, request: json, keepalive: keepalive, host: host, now: now)
         }
         self.requests.withLockedValue { $0[change.job] = wanted }
         return change
@@ -96,9 +97,9 @@ extension Store {
         return change
     }
 
-    /// Ends the jobs that nobody kept alive.
+    /// Ends the jobs that nobody kept alive, and those whose group has used what it had.
     ///
-    /// - Returns: what changed, and when the next job will expire if it is not kept alive.
+    /// - Returns: what changed, and when the next job will end if it is not kept alive, or its group is given no more.
     package func expire(now: Timestamp) async throws -> (changes: [JobChange], next: Timestamp?) {
         let result = try await self.pool.write { db -> (changes: [JobChange], next: Timestamp?) in
             let expired = try db.integers(
@@ -108,9 +109,10 @@ extension Store {
             for job in expired {
                 if let change = try db.destroy(Int(job), reason: Store.keepaliveExpired, now: now) { changes.append(change) }
             }
-            let next = try Int64.fetchOne(
+            let beyond = try db.endJobsBeyondQuota(now: now)
+            let expiry = try Int64.fetchOne(
                 db.cachedStatement(sql: "SELECT MIN(keepalive_at + keepalive_ms) FROM job WHERE state <> 'DESTROYED'"))
-            return (changes, next.map(Timestamp.init(milliseconds:)))
+            return (changes + beyond.changes, [expiry.map(Timestamp.init(milliseconds:)), beyond.next].compactMap { $0 }.min())
         }
         self.requests.withLockedValue { requests in
             for change in result.changes { requests[change.job] = nil }
@@ -138,12 +140,14 @@ extension Database {
     }
 
     /// A new job, at the end of the queue.
-    func queueJob(owner: Int64, request: String, keepalive: Duration, host: String?, now: Timestamp) throws -> JobChange {
+    func queueJob(
+        owner: Int64, group: Int64?, request: String, keepalive: Duration, host: String?, now: Timestamp
+    ) throws -> JobChange {
         try self.run(
             """
-            INSERT INTO job (owner_id, state, request, created_at, keepalive_ms, keepalive_at, keepalive_host)
-            VALUES (?, 'QUEUED', ?, ?, ?, ?, ?)
-            """, [owner, request, now.milliseconds, keepalive.milliseconds, now.milliseconds, host])
+            INSERT INTO job (owner_id, group_id, state, request, created_at, keepalive_ms, keepalive_at, keepalive_host)
+            VALUES (?, ?, 'QUEUED', ?, ?, ?, ?, ?)
+            """, [owner, group, request, now.milliseconds, keepalive.milliseconds, now.milliseconds, host])
         let job = Int(self.lastInsertedRowID)
         try self.record(.queued, of: job, now: now)
         return JobChange(job: job, revision: 1, state: .queued)
@@ -198,6 +202,7 @@ extension Database {
                 WHERE id = ? AND state <> 'DESTROYED' RETURNING revision, machine_id
                 """, [now.milliseconds, reason, job])
         else { return nil }
+        try self.charge(job, now: now)
         try self.releaseBoards(of: job)
         try self.record(.destroyed, of: job, note: reason, now: now)
         return JobChange(job: job, revision: row["revision"], state: .destroyed, machine: row["machine_id"])

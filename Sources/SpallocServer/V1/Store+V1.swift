@@ -56,8 +56,11 @@ extension Store {
             {
                 return nil
             }
+            // Who is in one group need not name it, and version 1 cannot.
+            let groups = try db.groups(of: job.user)
             let change = try db.queueJob(
-                owner: job.user, request: json, keepalive: job.keepalive, host: job.host, now: now)
+                owner: job.user, group: groups.count == 1 ? groups.first?.id : nil, request: json, keepalive: job.keepalive,
+                host: job.host, now: now)
             try db.run(
                 "INSERT INTO v1_job (job_id, owner, args, kwargs) VALUES (?, ?, ?, ?)",
                 [change.job, job.owner, job.args, job.kwargs])

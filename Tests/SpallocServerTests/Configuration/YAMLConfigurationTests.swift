@@ -29,13 +29,15 @@ import Testing
 
     /// The example with the options that it does not set: `#word` becomes `word`, and what they replace goes.
     private func fullExample() throws -> String {
-        try self.example().split(separator: "\n", omittingEmptySubsequences: false).filter { $0 != "users: []" }
-            .map { line in
-                guard line.hasPrefix("#"), let next = line.dropFirst().first, next != " " || line.hasPrefix("#  ") else {
-                    return line
-                }
-                return line.dropFirst()
-            }.joined(separator: "\n")
+        try self.example().split(separator: "\n", omittingEmptySubsequences: false).filter {
+            $0 != "users: []" && $0 != "groups: []"
+        }
+        .map { line in
+            guard line.hasPrefix("#"), let next = line.dropFirst().first, next != " " || line.hasPrefix("#  ") else {
+                return line
+            }
+            return line.dropFirst()
+        }.joined(separator: "\n")
     }
 
     // MARK: - The example
@@ -54,6 +56,7 @@ import Testing
         let keys: [[String]] = [
             ConfigurationFile.CodingKeys.allCases.map(\.rawValue), ConfigurationFile.TLS.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.User.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.Group.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.Timings.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.Power.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.Lockout.CodingKeys.allCases.map(\.rawValue),
@@ -71,6 +74,7 @@ import Testing
             configuration.users == [
                 .init(name: "ada", password: "lovelace", trustLevel: .admin), .init(name: "bob", password: "not-a-good-one"),
             ])
+        #expect(configuration.groups == [.init(name: "lab", quota: 1_800_000, members: ["ada", "bob"])])
         #expect(configuration.tls?.privateKeyPath.hasSuffix("/key.pem") == true)
         #expect(configuration.emergencyStopCode == "a-long-word" && configuration.metrics.port == 9464)
     }

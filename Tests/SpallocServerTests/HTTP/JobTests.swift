@@ -393,6 +393,5 @@ import Testing
 }
 
 extension HTTPField.Name {
-    static var forwardedProto: Self { Self("X-Forwarded-Proto") ?? .accept }
     static var linkHeader: Self { Self("Link") ?? .accept }
 }

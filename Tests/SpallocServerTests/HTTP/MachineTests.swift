@@ -128,18 +128,4 @@ import Testing
             #expect(nobody.status == .unauthorized)
         }
     }
-
-    @Test func linksFollowTheReverseProxy() async throws {
-        try await withService { _, client in
-            let session = try await Session.logIn(client, as: "alice")
-            let https = try await session.execute(.get, "", headers: [.forwardedProto: "https"])
-            #expect(https.text.contains("\"https://localhost/spalloc/srv/spalloc/jobs\""))
-            let job = try await session.create()
-            _ = try await session.wait(job, for: [.ready])
-            let state = try await session.execute(.get, "jobs/\(job)", headers: [.forwardedProto: "https"])
-            #expect(state.text.contains("\"wss://localhost/spalloc/proxy/\(job)\""))
-            let plain = try await session.execute(.get, "jobs/\(job)")
-            #expect(plain.text.contains("\"ws://localhost/spalloc/proxy/\(job)\""))
-        }
-    }
 }
