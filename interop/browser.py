@@ -58,7 +58,7 @@ class Browser:
 
     def text(self):
         """What somebody reads."""
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        return self.script("return document.body ? document.body.innerText : ''")
 
     def overflow(self):
         """By how many pixels the page is wider than the window."""

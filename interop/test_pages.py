@@ -140,6 +140,9 @@ class PagesTest(unittest.TestCase):
     def test_a_job_is_destroyed_by_its_button(self):
         job = self.ready(self.alice)
         self.browser.open(f"job_info/{job}")
+        # While the page is still settling, the script may put a new one of these in place of the old.
+        self.browser.wait("the form", lambda: self.browser.script("return document.getElementById('live').textContent")
+                          .startswith("Live, as of"))
         self.browser.driver.find_element(By.XPATH, "//summary[contains(., 'Destroy')]").click()
         self.browser.type("reason", "seen enough")
         self.browser.press(f"Destroy job {job}")

@@ -25,7 +25,7 @@
       if (fresh === null || old === null) throw new Error("no page");
       const open = [...old.querySelectorAll("details")].map((one) => one.open);
       fresh.querySelectorAll("details").forEach((one, index) => { one.open = open[index] ?? false; });
-      old.replaceWith(document.adoptNode(fresh));
+      if (!fresh.isEqualNode(old)) old.replaceWith(document.adoptNode(fresh));
       status.textContent = "Live, as of " + new Date().toLocaleTimeString() + ".";
     } catch (error) {
       status.textContent = "Not live: " + error.message + ". Reload the page.";
