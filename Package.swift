@@ -157,6 +157,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ] + nio,
             // In the program itself: an operator installs one file.
@@ -253,7 +254,7 @@ let package = Package(
         .testTarget(
             name: "SpiNNakerLinkTests",
             dependencies: [
-                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", logging,
+                "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire", "SpiNNakerMachine", "SpiNNakerTesting", logging,
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -277,7 +278,7 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI",
+                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerTesting",
                 "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -290,6 +291,8 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(

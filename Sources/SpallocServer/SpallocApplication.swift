@@ -43,9 +43,12 @@ public struct SpallocApplication: Sendable {
         try await self.build(configuration: configuration, logger: logger, clock: SystemClock.now, bmps: nil)
     }
 
-    /// - Parameter bmps: how BMPs are reached; nil: by SCP over UDP.
+    /// - Parameters:
+    ///   - bmps: how BMPs are reached; nil: by SCP over UDP.
+    ///   - fetch: how the issuer of tokens is asked.
     package static func build(
-        configuration: SpallocServerConfiguration, logger: Logger, clock: @escaping WallClock, bmps: BMPControllerFactory?
+        configuration: SpallocServerConfiguration, logger: Logger, clock: @escaping WallClock, bmps: BMPControllerFactory?,
+        fetch: @escaping IssuerFetch = IssuerKeys.overHTTP
     ) async throws(SpallocServerError) -> SpallocApplication {
         try configuration.validate()
         let tls = try configuration.tls.map { tls throws(SpallocServerError) in try self.tlsConfiguration(tls) }
@@ -64,7 +67,7 @@ public struct SpallocApplication: Sendable {
         }
         return SpallocApplication(
             core: core, v1: v1, tls: tls, templates: try PageTemplates(),
-            factory: bmps ?? SCPBMPController.factory(power: configuration.power))
+            factory: bmps ?? SCPBMPController.factory(power: configuration.power), fetch: fetch)
     }
 
     /// Everything that can be found wrong without opening the database or listening: out of range settings, a certificate that cannot be
@@ -88,7 +91,7 @@ public struct SpallocApplication: Sendable {
 
     private init(
         core: ServiceCore, v1: V1Service?, tls: TLSConfiguration?, templates: PageTemplates,
-        factory: @escaping BMPControllerFactory
+        factory: @escaping BMPControllerFactory, fetch: @escaping IssuerFetch
     ) {
         self.templates = templates
         self.core = core
@@ -98,7 +101,12 @@ public struct SpallocApplication: Sendable {
         self.sessions = Sessions(store: core.store, clock: core.clock, idle: core.configuration.timings.sessionIdle)
         self.logins = Logins(
             store: core.store, clock: core.clock, lockout: { core.configuration.lockout },
-            rounds: core.configuration.passwordRounds)
+            rounds: core.configuration.passwordRounds,
+            bearer: core.configuration.oidc.map { oidc in
+                BearerLogins(
+                    configuration: oidc, store: core.store, clock: core.clock,
+                    keys: IssuerKeys(oidc, clock: core.clock, fetch: fetch), logger: core.logger)
+            })
         let (registry, connections) = (ProxyRegistry(), BoardConnections())
         self.registry = registry
         self.connections = connections
@@ -233,14 +241,17 @@ public struct SpallocApplication: Sendable {
 
         let api = base.group("srv/spalloc").add(middleware: Authenticator(sessions: self.sessions, logins: self.logins))
         let seen = SeenRevisions()
-        RootController(core: self.core, sessions: self.sessions, tls: tls).addRoutes(to: api)
+        RootController(core: self.core, sessions: self.sessions, logins: self.logins, tls: tls).addRoutes(to: api)
         MachineController(core: self.core, tls: tls).addRoutes(to: api)
         JobCollectionController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
         JobController(core: self.core, tls: tls, seen: seen).addRoutes(to: api)
-        MemoryController(core: self.core, connections: self.connections).addRoutes(to: api)
+        let memory = MemoryController(core: self.core, connections: self.connections)
+        memory.addRoutes(to: api)
+        FastDataController(memory: memory).addRoutes(to: api)
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         GroupController(core: self.core).addRoutes(to: api)
+        AdminController(service: AdminService(core: self.core, registry: self.registry), tls: tls).addRoutes(to: api)
         self.addPages(to: base, tls: tls)
         return router
     }

@@ -8,7 +8,8 @@ import SpiNNakerWire
 
 /// Every decoder of SpiNNakerWire, and the websocket's. One that is not here is not fuzzed: `WireDocumentTests` looks.
 package let allCodecs: [Codec] =
-    frameCodecs + eventCodecs + requestCodecs + bmpCodecs + responseCodecs + structureCodecs + lineCodecs + webSocketCodecs
+    frameCodecs + fastDataCodecs + eventCodecs + requestCodecs + bmpCodecs + responseCodecs + structureCodecs + lineCodecs
+    + webSocketCodecs
 
 private func chip(_ random: inout Seeded) -> ChipID { ChipID(p2pAddress: random.integer()) }
 
@@ -85,6 +86,62 @@ private let frameCodecs: [Codec] = [
                 opcode: BootOpcode(rawValue: random.word()), operand1: random.word(), operand2: random.word(),
                 operand3: random.word(), data: random.bytes(upTo: 1024))
         }, write: { $0.write(into: &$1) }, read: { (buffer) throws(WireError) in try BootMessage(datagram: buffer) }),
+]
+
+private func sequences(_ random: inout Seeded) -> [UInt32] { (0..<Int(random.next() % 66)).map { _ in random.word() } }
+
+private let fastDataCodecs: [Codec] = [
+    Codec(
+        "FastDataInCommand", minimum: 8,
+        random: { (random) -> FastDataInCommand in
+            switch random.next() % 3 {
+            case 0:
+                .location(
+                    transaction: random.word(), address: random.word(), chip: chip(&random), lastSequence: random.word())
+            case 1: .data(transaction: random.word(), sequence: random.word(), data: random.bytes(upTo: 260))
+            default: .tellMissing(transaction: random.word())
+            }
+        }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            return try FastDataInCommand(from: &buffer)
+        }),
+    Codec(
+        "FastDataInReply", minimum: 8,
+        random: { random in
+            random.next() % 2 == 0
+                ? FastDataInReply.finished(transaction: random.word())
+                : .missing(transaction: random.word(), sequences: sequences(&random))
+        }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            return try FastDataInReply(from: &buffer)
+        }),
+    Codec(
+        "FastDataOutCommand", minimum: 8,
+        random: { (random) -> FastDataOutCommand in
+            switch random.next() % 4 {
+            case 0: .start(transaction: random.word(), address: random.word(), size: random.word())
+            case 1: .missing(transaction: random.word(), messages: random.word(), sequences: sequences(&random))
+            case 2: .moreMissing(transaction: random.word(), sequences: sequences(&random))
+            default: .clear(transaction: random.word())
+            }
+        }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            return try FastDataOutCommand(from: &buffer)
+        }),
+    Codec(
+        "FastDataOutPacket", minimum: 8,
+        random: { random in
+            FastDataOutPacket(
+                sequence: random.word(), isLast: random.next() % 2 == 0, transaction: random.word(),
+                data: random.bytes(upTo: 264))
+        }, write: { $0.write(into: &$1) },
+        read: { (buffer) throws(WireError) in
+            var buffer = buffer
+            return try FastDataOutPacket(from: &buffer)
+        }),
 ]
 
 private func eieio(_ random: inout Seeded) throws -> EIEIOMessage {

@@ -135,6 +135,8 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     public var groups: [Group] = []
     /// Whether who is in no group is refused, rather than not limited.
     public var requireGroup = false
+    /// Whose tokens are taken for logins; nil: nobody's.
+    public var oidc: OIDC?
     /// Whether jobs have a websocket proxy.
     public var proxyEnabled: Bool
     public var timings: Timings
@@ -213,6 +215,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
             try require(group.quota.map { $0 >= 0 } ?? true, "group \"\(group.name)\" has a negative quota")
         }
         try require(Set(self.groups.map(\.name)).count == self.groups.count, "two groups have the same name")
+        try self.oidc?.validate()
         try MachineDefinition.validate(self.machines)
     }
 }

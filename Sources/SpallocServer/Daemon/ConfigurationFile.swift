@@ -19,6 +19,7 @@ import SpallocAPI
 /// | `users` | `name`, `password` or `password-file`, `trust-level` (USER) |
 /// | `groups` | `name`, `board-hours` (none: no limit) that a new one begins with, `members` (names of users) |
 /// | `require-group` | whether who is in no group may have no jobs: false |
+/// | `oidc` | an issuer of bearer tokens: `issuer`, `audience` (one or several), `jwks-uri` (found by the issuer's openid-configuration), `username-claim` preferred_username, `username-prefix` openid., `trust-level` USER, `leeway` 30, `sessions-outlive-tokens` false, `collaboratory-claim` none, `organisation-claim` none, `collaboratory-board-hours` 1000, `organisation-board-hours` 0 |
 /// | `trusted-proxies` | addresses, or ranges like 10.0.0.0/8, of reverse proxies: none |
 /// | `proxy` | whether jobs have a websocket: true |
 /// | `emergency-stop-code` | none: there is no emergency stop |
@@ -75,14 +76,51 @@ struct ConfigurationFile: Decodable {
         }
         init(from decoder: any Decoder) throws {
             let values = try decoder.strictContainer(CodingKeys.self)
-            let hours = try values.decodeIfPresent(Double.self, forKey: .boardHours)
-            guard hours.map({ $0 >= 0 && $0 <= 1e12 }) ?? true else {
-                throw DecodingError.dataCorruptedError(
-                    forKey: .boardHours, in: values, debugDescription: "board-hours is out of range")
-            }
             self.value = .init(
-                name: try values.decode(String.self, forKey: .name), quota: hours.map { Int64($0 * 3600) },
+                name: try values.decode(String.self, forKey: .name),
                 members: try values.decodeIfPresent([String].self, forKey: .members) ?? [])
+            try values.boardHours(.boardHours, into: &self.value.quota)
+        }
+    }
+
+    struct OIDC: Decodable {
+        var value: SpallocServerConfiguration.OIDC
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case issuer, audience
+            case jwksURI = "jwks-uri"
+            case usernameClaim = "username-claim"
+            case usernamePrefix = "username-prefix"
+            case trustLevel = "trust-level"
+            case leeway
+            case sessionsOutliveTokens = "sessions-outlive-tokens"
+            case collaboratoryClaim = "collaboratory-claim"
+            case organisationClaim = "organisation-claim"
+            case collaboratoryBoardHours = "collaboratory-board-hours"
+            case organisationBoardHours = "organisation-board-hours"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            let audiences =
+                if let several = try? values.decode([String].self, forKey: .audience) { several } else {
+                    [try values.decode(String.self, forKey: .audience)]
+                }
+            self.value = .init(
+                issuer: try values.decode(String.self, forKey: .issuer), audiences: audiences,
+                jwksURI: try values.decodeIfPresent(String.self, forKey: .jwksURI))
+            self.value.usernameClaim =
+                try values.decodeIfPresent(String.self, forKey: .usernameClaim) ?? self.value.usernameClaim
+            self.value.usernamePrefix =
+                try values.decodeIfPresent(String.self, forKey: .usernamePrefix) ?? self.value.usernamePrefix
+            self.value.trustLevel =
+                try values.decodeIfPresent(TrustLevel.self, forKey: .trustLevel) ?? self.value.trustLevel
+            try values.duration(.leeway, into: &self.value.leeway)
+            self.value.sessionsOutliveTokens =
+                try values.decodeIfPresent(Bool.self, forKey: .sessionsOutliveTokens) ?? self.value.sessionsOutliveTokens
+            self.value.collaboratoryClaim = try values.decodeIfPresent(String.self, forKey: .collaboratoryClaim)
+            self.value.organisationClaim = try values.decodeIfPresent(String.self, forKey: .organisationClaim)
+            try values.boardHours(.collaboratoryBoardHours, into: &self.value.collaboratoryQuota)
+            try values.boardHours(.organisationBoardHours, into: &self.value.organisationQuota)
         }
     }
 
@@ -193,6 +231,7 @@ struct ConfigurationFile: Decodable {
         case machineFiles = "machine-files"
         case users, groups
         case requireGroup = "require-group"
+        case oidc
         case proxy
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
@@ -215,6 +254,7 @@ struct ConfigurationFile: Decodable {
         configuration.groups = try values.decodeIfPresent([Group].self, forKey: .groups)?.map(\.value) ?? []
         configuration.requireGroup =
             try values.decodeIfPresent(Bool.self, forKey: .requireGroup) ?? configuration.requireGroup
+        configuration.oidc = try values.decodeIfPresent(OIDC.self, forKey: .oidc)?.value
         configuration.metrics = try values.decodeIfPresent(Metrics.self, forKey: .metrics)?.value ?? configuration.metrics
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power
@@ -278,6 +318,16 @@ extension Decoder {
 }
 
 extension KeyedDecodingContainer {
+    /// A quota in board-seconds, if it is there.
+    fileprivate func boardHours(_ key: Key, into quota: inout Int64?) throws {
+        guard let hours = try self.decodeIfPresent(Double.self, forKey: key) else { return }
+        guard hours >= 0, hours <= 1e12 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: key, in: self, debugDescription: "\(key.stringValue) is out of range")
+        }
+        quota = Int64(hours * 3600)
+    }
+
     /// A duration, if it is there; it must not be negative, and less than a century.
     fileprivate func duration(_ key: Key, into duration: inout Duration) throws {
         guard let wire = try self.decodeIfPresent(WireDuration.self, forKey: key) else { return }

@@ -24,7 +24,7 @@ package struct APIError: Error, Sendable {
     package static let forbidden = APIError(.forbidden, "you may not do this")
     package static let csrf = APIError(.forbidden, "the \(SpallocHTTP.csrfHeader) header is missing or wrong")
     package static let unauthorized = APIError(
-        .unauthorized, "please log in", headers: [.wwwAuthenticate: "Basic realm=\"SpallocService\""])
+        .unauthorized, "please log in", headers: [.wwwAuthenticate: Logins.basicChallenge])
     /// The same whether there is no such job or it is another's: who asks does not learn that it exists.
     package static let noJob = APIError.notFound("no such job")
     package static let gone = APIError(.gone, "the job is gone")

@@ -7,10 +7,10 @@ import HTTPTypes
 import Hummingbird
 import SpallocAPI
 
-/// Finds out who a request is from: by its session's cookie, or by Basic authentication. A request from nobody goes on as such; what it
-/// may do is for the handler to say.
+/// Finds out who a request is from: by its session's cookie, by Basic authentication, or by a token of the configured issuer.
 ///
-/// A request that changes something must carry its session's token, in the header or, from a form, in the body's `_csrf`.
+/// A request that changes something must carry its session's token, in the header or, from a form, in the body's `_csrf`; not so one
+/// that has the issuer's token, which no browser adds by itself.
 struct Authenticator: RouterMiddleware {
     typealias Context = SpallocRequestContext
 
@@ -24,10 +24,11 @@ struct Authenticator: RouterMiddleware {
     ) async throws -> Response {
         var context = context
         context.caller = try await self.caller(of: request)
-        guard let caller = context.caller else { throw APIError.unauthorized }
+        guard let caller = context.caller else { throw self.logins.unauthorized }
         switch request.method {
         case .get, .head, .options: break
         default:
+            guard !caller.hasToken else { break }
             guard let header = HTTPField.Name(SpallocHTTP.csrfHeader), let csrf = caller.csrf, request.headers[header] == csrf
             else {
                 throw APIError.csrf
@@ -47,7 +48,31 @@ struct Authenticator: RouterMiddleware {
             guard let user = try await self.logins.verify(name: name, password: password) else { return nil }
             return Caller(user: user)
         }
+        if let token = request.bearerToken {
+            return try await self.logins.bearer?.logIn(token).map { Caller(user: $0.user, tokenExpiry: $0.expiry) }
+        }
         return nil
+    }
+}
+
+extension Logins {
+    /// How one could be somebody.
+    static let basicChallenge = "Basic realm=\"SpallocService\""
+    static let bearerChallenge = "Bearer realm=\"SpallocService\", scope=\"openid, profile, roles, email, team, group\""
+
+    var challenges: [String] { [Logins.basicChallenge] + (self.bearer == nil ? [] : [Logins.bearerChallenge]) }
+
+    /// When a session that this caller begins ends at the latest.
+    func sessionExpiry(_ caller: Caller) -> Timestamp? {
+        self.bearer?.configuration.sessionsOutliveTokens == true ? nil : caller.tokenExpiry
+    }
+
+    var unauthorized: APIError {
+        var error = APIError.unauthorized
+        if self.bearer != nil {
+            error.headers.append(HTTPField(name: .wwwAuthenticate, value: Logins.bearerChallenge))
+        }
+        return error
     }
 }
 
@@ -58,9 +83,17 @@ extension Request {
         guard let header = self.headers[.authorization] else { return nil }
         return Authenticator.credentials(header)
     }
+
+    var bearerToken: String? { self.headers[.authorization].flatMap(Authenticator.bearerToken) }
 }
 
 extension Authenticator {
+    static func bearerToken(_ header: String) -> String? {
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return parts[1].trimmingCharacters(in: .whitespaces)
+    }
+
     static func credentials(_ header: String) -> (name: String, password: String)? {
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "basic", let data = Data(base64Encoded: String(parts[1])),

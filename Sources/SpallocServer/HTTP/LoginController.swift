@@ -47,9 +47,21 @@ struct LoginController: Sendable {
 
     @Sendable
     private func form(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
+        let links = self.pages.links(request)
+        if let token = request.bearerToken {
+            // The stock Python client's way to a session: the cookie is all that it looks for.
+            guard let login = try await self.pages.logins.bearer?.logIn(token) else { throw self.pages.logins.unauthorized }
+            let caller = Caller(user: login.user, tokenExpiry: login.expiry)
+            let session = try await self.sessions.logIn(login.user, expiry: self.pages.logins.sessionExpiry(caller))
+            try await self.core.store.recordLogin(
+                user: login.user.id, succeeded: true, lockout: self.core.configuration.lockout, now: self.core.clock())
+            var response = self.page(csrf: session.csrf)
+            response.headers[.setCookie] = self.cookie(session.cookie, links)
+            return response
+        }
         let session = self.sessions.begin()
         var response = self.page(csrf: session.csrf)
-        response.headers[.setCookie] = self.cookie(session.cookie, self.pages.links(request))
+        response.headers[.setCookie] = self.cookie(session.cookie, links)
         return response
     }
 

@@ -18,7 +18,7 @@ struct MemoryController: Sendable {
     let connections: BoardConnections
 
     /// A client gives up after 10 s; a board that is off should be known before.
-    private static let policy = SCPPolicy(timeout: .seconds(1), retries: 5)
+    static let policy = SCPPolicy(timeout: .seconds(1), retries: 5)
 
     func addRoutes(to router: RouterGroup<SpallocRequestContext>) {
         let job = router.group("jobs/:id")
@@ -27,7 +27,7 @@ struct MemoryController: Sendable {
         job.delete("router", use: self.resetRouters)
     }
 
-    private func boards(_ context: SpallocRequestContext) async throws -> (JobRecord, JobService.Boards) {
+    func boards(_ context: SpallocRequestContext) async throws -> (JobRecord, JobService.Boards) {
         let caller = try context.requireCaller()
         try caller.require(caller.user.trustLevel.mayHaveJobs)
         guard let id = Int(try context.component("id")), id > 0 else { throw APIError.noJob }
@@ -91,6 +91,9 @@ struct MemoryController: Sendable {
             guard let index = UInt32(name), index < 16, let word = Int64(value), let bits = UInt32(exactly: word & 0xFFFF_FFFF),
                 word >= Int64(Int32.min), word <= Int64(UInt32.max)
             else { throw APIError.badRequest("\"\(name)=\(value)\" is no router diagnostic filter") }
+            guard !filters.contains(where: { $0.index == index }) else {
+                throw APIError.badRequest("router diagnostic filter \(index) is given twice")
+            }
             filters.append((index, bits))
         }
         let (job, boards) = try await self.boards(context)
@@ -144,7 +147,7 @@ struct MemoryController: Sendable {
         if let error = silent.first { throw APIError(.gatewayTimeout, "\(error)") }
     }
 
-    private func scp<Value: Sendable>(_ body: () async throws(SCPError) -> Value) async throws(APIError) -> Value {
+    func scp<Value: Sendable>(_ body: () async throws(SCPError) -> Value) async throws(APIError) -> Value {
         do throws(SCPError) {
             return try await body()
         } catch {

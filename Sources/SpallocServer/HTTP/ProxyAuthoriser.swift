@@ -26,7 +26,8 @@ struct ProxyAuthoriser: Sendable {
         do {
             guard let caller = try await self.caller(of: head) else {
                 return .refuse(
-                    .unauthorized, headers: ["WWW-Authenticate": "Basic realm=\"SpallocService\""], body: "please log in\n")
+                    .unauthorized, headers: HTTPHeaders(self.logins.challenges.map { ("WWW-Authenticate", $0) }),
+                    body: "please log in\n")
             }
             let name = path.dropFirst(place.count).drop(while: { $0 == "/" }).prefix { $0 != "/" }
             guard let id = Int(name), id > 0 else { return .refuse(.notFound, body: "no such job\n") }
@@ -51,7 +52,12 @@ struct ProxyAuthoriser: Sendable {
             session.webSocket.pingInterval = .milliseconds(self.core.configuration.timings.websocketPing.milliseconds)
             return .accept(session)
         } catch let error as APIError {
-            let status = error.status == .forbidden ? HTTPResponseStatus.forbidden : .notFound
+            let status: HTTPResponseStatus =
+                switch error.status {
+                case .forbidden: .forbidden
+                case .serviceUnavailable: .serviceUnavailable
+                default: .notFound
+                }
             return .refuse(status, body: error.message + "\n")
         } catch {
             self.core.logger.error("proxy authorisation failed", metadata: ["error": "\(error)"])
@@ -73,6 +79,9 @@ struct ProxyAuthoriser: Sendable {
             let user = try await self.logins.verify(name: name, password: password)
         {
             return Caller(user: user)
+        }
+        if let token = head.headers["authorization"].first.flatMap(Authenticator.bearerToken) {
+            return try await self.logins.bearer?.logIn(token).map { Caller(user: $0.user, tokenExpiry: $0.expiry) }
         }
         return nil
     }

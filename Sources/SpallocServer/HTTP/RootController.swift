@@ -10,6 +10,7 @@ import SpallocAPI
 struct RootController: Sendable {
     let core: ServiceCore
     let sessions: Sessions
+    let logins: Logins
     let tls: Bool
 
     /// The version of the interface, not of this program: the reference's, as stock clients know it.
@@ -25,8 +26,8 @@ struct RootController: Sendable {
         let links = Links(request, listensWithTLS: self.tls, basePath: self.core.configuration.basePath)
         var headers = HTTPFields()
         if caller.csrf == nil {
-            // Who comes with a password only gets a session here, since writes need its token.
-            let session = try await self.sessions.logIn(caller.user)
+            // Who comes with a password or token only gets a session here, since writes need its token.
+            let session = try await self.sessions.logIn(caller.user, expiry: self.logins.sessionExpiry(caller))
             caller.csrf = session.csrf
             headers[.setCookie] = sessionCookieHeader(
                 session.cookie, path: self.core.configuration.basePath, secure: links.scheme == "https")

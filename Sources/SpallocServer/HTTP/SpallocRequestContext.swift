@@ -15,6 +15,10 @@ package struct Caller: Hashable, Sendable {
     package var csrf: String?
     /// The cookie, to tell sessions of one user apart.
     package var session: String?
+    /// Whether the request has a token of the configured issuer, and no session.
+    package var hasToken: Bool { self.tokenExpiry != nil }
+    /// When that token ends.
+    package var tokenExpiry: Timestamp?
 
     /// What tells this session from others.
     package var sessionKey: String { self.session ?? "user \(self.user.id)" }

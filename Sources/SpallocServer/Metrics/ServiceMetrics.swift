@@ -15,6 +15,9 @@ package struct ServiceMetrics: Sendable {
             "spalloc_power_commands_total": "Commands to BMPs, by command and what became of them.",
             "spalloc_power_command_duration_seconds": "How long commands to BMPs took, each try by itself.",
             "spalloc_reloads_total": "SIGHUPs, by result.",
+            "spalloc_fast_data_bytes_total": "Bytes moved by the fast protocols.",
+            "spalloc_fast_data_retransmissions_total": "Packets of the fast protocols that had to be sent again.",
+            "spalloc_fast_data_failures_total": "Transfers by the fast protocols that failed.",
         ])
     }
 
@@ -34,6 +37,20 @@ package struct ServiceMetrics: Sendable {
         Timer(
             label: "spalloc_power_command_duration_seconds", dimensions: [("command", command)], factory: self.registry
         ).record(took)
+    }
+
+    /// - Parameter direction: "to_board" or "from_board".
+    func fastData(_ direction: String, bytes: Int, retransmissions: Int) {
+        let labels = [("direction", direction)]
+        Counter(label: "spalloc_fast_data_bytes_total", dimensions: labels, factory: self.registry).increment(by: Int64(bytes))
+        Counter(label: "spalloc_fast_data_retransmissions_total", dimensions: labels, factory: self.registry)
+            .increment(by: Int64(retransmissions))
+    }
+
+    func fastDataFailed(_ direction: String) {
+        Counter(
+            label: "spalloc_fast_data_failures_total", dimensions: [("direction", direction)], factory: self.registry
+        ).increment()
     }
 
     func reload(succeeded: Bool) {

@@ -178,7 +178,6 @@ struct AdminGroupPages: Sendable {
             if let delta = try AdminGroupPages.seconds(context.form?["delta"]) {
                 change = .adjust(delta)
             } else if let quota = try AdminGroupPages.seconds(context.form?["quota"]) {
-                guard quota >= 0 else { throw APIError.badRequest("A quota is not negative.") }
                 change = .set(quota)
             } else if context.form?["unlimited"] == "true" {
                 change = .unlimited

@@ -53,7 +53,7 @@ struct AdminUserPages: Sendable {
     private func state(_ user: UserRecord) -> String {
         if !user.enabled { return "disabled" }
         if let until = user.lockedUntil, self.isLocked(user) { return "locked until \(until.wire)" }
-        return user.hasPassword ? "enabled" : "never logs in"
+        return user.hasPassword || user.isExternal ? "enabled" : "never logs in"
     }
 
     private func level(_ context: SpallocRequestContext) throws(APIError) -> TrustLevel {

@@ -21,6 +21,8 @@ package final class Logins: Sendable {
         var until: Timestamp
     }
 
+    /// nil: no issuer is configured.
+    package let bearer: BearerLogins?
     private let store: Store
     private let clock: WallClock
     /// As it is now: it may be changed while the service runs.
@@ -35,8 +37,9 @@ package final class Logins: Sendable {
 
     package init(
         store: Store, clock: @escaping WallClock, lockout: @escaping @Sendable () -> SpallocServerConfiguration.Lockout,
-        rounds: Int
+        rounds: Int, bearer: BearerLogins? = nil
     ) {
+        self.bearer = bearer
         self.store = store
         self.clock = clock
         self.lockout = lockout

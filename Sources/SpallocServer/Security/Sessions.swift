@@ -64,9 +64,11 @@ package final class Sessions: Sendable {
         return new
     }
 
-    package func logIn(_ user: UserRecord) async throws -> New {
+    /// - Parameter expiry: when the session ends even if it is used.
+    package func logIn(_ user: UserRecord, expiry: Timestamp? = nil) async throws -> New {
         let new = Sessions.make()
-        try await self.store.addSession(id: Sessions.key(new.cookie), user: user.id, csrf: new.csrf, now: self.clock())
+        try await self.store.addSession(
+            id: Sessions.key(new.cookie), user: user.id, csrf: new.csrf, expiry: expiry, now: self.clock())
         return new
     }
 
@@ -79,7 +81,7 @@ package final class Sessions: Sendable {
         }
         guard let session = try await self.store.session(id: key), session.user.enabled else { return nil }
         let used = max(session.usedAt, self.touched.withLockedValue { $0[key] } ?? session.usedAt)
-        guard used + self.idle > now else { return nil }
+        guard used + self.idle > now, session.expiresAt.map({ $0 > now }) ?? true else { return nil }
         if used + Sessions.touchInterval < now {
             try await self.store.touchSession(id: key, now: now)
             self.touched.withLockedValue { $0[key] = now }
@@ -96,10 +98,11 @@ package final class Sessions: Sendable {
 
     /// Forgets what nobody has used for too long.
     package func sweep() async throws {
-        let limit = self.clock() + .zero - self.idle
+        let now = self.clock()
+        let limit = now - self.idle
         self.anonymous.withLockedValue { sessions in sessions = sessions.filter { $0.value.at > limit } }
         self.touched.withLockedValue { touched in touched = touched.filter { $0.value > limit } }
-        try await self.store.removeSessions(unusedSince: limit)
+        try await self.store.removeSessions(unusedSince: limit, now: now)
     }
 
     private static func make() -> New {

@@ -47,6 +47,15 @@ package struct AdminService: Sendable {
         self.registry.closeAll(user: id, reason: "the password was changed")
     }
 
+    /// The jobs go with the user.
+    package func rename(_ id: Int64, to name: String, by caller: Caller) async throws {
+        let user = try await self.changeable(id, by: caller)
+        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard try await self.core.store.rename(user: user.id, to: name) else {
+            throw APIError(.conflict, "There is a user \"\(name)\" already.")
+        }
+    }
+
     package func setTrustLevel(_ trustLevel: TrustLevel, of id: Int64, by caller: Caller) async throws {
         _ = try await self.changeable(id, by: caller)
         try await self.core.store.setTrustLevel(trustLevel, user: id)
@@ -116,6 +125,14 @@ package struct AdminService: Sendable {
         return group
     }
 
+    package func renameGroup(_ id: Int64, to name: String) async throws {
+        let group = try await self.group(id)
+        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard try await self.core.store.rename(group: group.id, to: name) else {
+            throw APIError(.conflict, "There is a group \"\(name)\" already.")
+        }
+    }
+
     package func deleteGroup(_ id: Int64) async throws {
         let group = try await self.group(id)
         guard try await self.core.store.deleteGroup(group.id) else {
@@ -137,6 +154,7 @@ package struct AdminService: Sendable {
     /// Jobs of a group that has nothing left end at once.
     package func changeQuota(of id: Int64, _ change: QuotaChange, by caller: Caller, note: String?) async throws {
         let group = try await self.group(id)
+        if case .set(let quota) = change, quota < 0 { throw APIError.badRequest("A quota is not negative.") }
         try await self.core.store.changeQuota(
             of: group.id, change, by: caller.user.name, note: note.map { String($0.prefix(200)) }, now: self.core.clock())
         self.core.expiryNudge.signal()

@@ -17,6 +17,8 @@ package actor BoardConnections {
     }
 
     private var connections: [Key: SCPConnection] = [:]
+    /// Of the fast protocols.
+    package nonisolated let fast = FastDataLines()
 
     package init() {}
 
@@ -38,11 +40,13 @@ package actor BoardConnections {
         return connection
     }
 
-    package func close(job: Int) {
+    package func close(job: Int) async {
+        await self.fast.close(job: job)
         for key in self.connections.keys where key.job == job { self.connections.removeValue(forKey: key)?.close() }
     }
 
-    package func closeAll() {
+    package func closeAll() async {
+        await self.fast.closeAll()
         for connection in self.connections.values { connection.close() }
         self.connections = [:]
     }

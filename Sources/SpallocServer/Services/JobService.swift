@@ -73,6 +73,8 @@ package struct JobService: Sendable {
                     "\(owner.name) is in no \(request.group == nil ? "collaboratory" : "group") \"\(name)\"")
             }
             chosen = group
+        } else if groups.count > 1, let own = groups.first(where: { self.isOwn($0, of: owner) }) {
+            chosen = own
         } else if groups.count > 1 {
             let names = groups.map { "\"\($0.name)\"" }.joined(separator: ", ")
             throw APIError.badRequest("\(owner.name) is in several groups: name one of \(names)")
@@ -95,6 +97,12 @@ package struct JobService: Sendable {
             )
         }
         return chosen
+    }
+
+    /// Whether it is the one that an issuer's user is in besides the collaboratories that the token names.
+    private func isOwn(_ group: GroupRecord, of owner: UserRecord) -> Bool {
+        guard owner.isExternal, group.type == .collaboratory, let oidc = self.core.configuration.oidc else { return false }
+        return group.name == ExternalIdentity.ownGroup(of: String(owner.name.dropFirst(oidc.usernamePrefix.count)))
     }
 
     /// As many as the request says, and at least one.

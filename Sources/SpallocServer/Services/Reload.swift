@@ -31,6 +31,7 @@ package struct ReloadableSetting: Sendable {
         .init("users", \.users, reloadable: true),
         .init("groups", \.groups, reloadable: true),
         .init("require-group", \.requireGroup, reloadable: true),
+        .init("oidc", \.oidc, reloadable: false),
         .init("trusted-proxies", \.trustedProxies, reloadable: true),
         .init("proxy", \.proxyEnabled, reloadable: true),
         .init("websockets-per-user", \.websocketsPerUser, reloadable: true),

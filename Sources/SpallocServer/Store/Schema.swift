@@ -179,6 +179,7 @@ enum Schema {
                     CREATE INDEX session_used ON session (used_at);
                     """)
         }
+        self.addExternalUsers(to: &migrator)
         return migrator
     }
 }

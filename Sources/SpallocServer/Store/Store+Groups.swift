@@ -104,9 +104,7 @@ extension Store {
     ) async throws -> GroupRecord? {
         try await self.pool.write { db in
             guard try db.row("SELECT 1 FROM user_group WHERE name = ?", [name]) == nil else { return nil }
-            try db.run("INSERT INTO user_group (name, type, quota) VALUES (?, ?, ?)", [name, type.rawValue, quota])
-            let id = db.lastInsertedRowID
-            try db.record(quota, balance: quota, of: id, by: by, note: "the group was made", now: now)
+            let id = try db.makeGroup(name, type: type, quota: quota, by: by, now: now)
             return try db.row("SELECT * FROM user_group WHERE id = ?", [id]).map(GroupRecord.init(row:))
         }
     }
@@ -137,8 +135,13 @@ extension Store {
         }
     }
 
-    package func rename(group: Int64, to name: String) async throws {
-        try await self.pool.write { try $0.run("UPDATE user_group SET name = ? WHERE id = ?", [name, group]) }
+    /// - Returns: false: the name is taken.
+    package func rename(group: Int64, to name: String) async throws -> Bool {
+        try await self.pool.write { db in
+            guard try db.row("SELECT 1 FROM user_group WHERE name = ? AND id <> ?", [name, group]) == nil else { return false }
+            try db.run("UPDATE user_group SET name = ? WHERE id = ?", [name, group])
+            return true
+        }
     }
 
     /// - Returns: whether anything changed.
@@ -211,6 +214,13 @@ extension Database {
             guard group != nil || jobs[id] != nil else { return nil }
             return GroupUsage(group: id, quota: row["quota"], jobs: jobs[id] ?? [])
         }
+    }
+
+    func makeGroup(_ name: String, type: GroupType, quota: Int64?, by: String, now: Timestamp) throws -> Int64 {
+        try self.run("INSERT INTO user_group (name, type, quota) VALUES (?, ?, ?)", [name, type.rawValue, quota])
+        let id = self.lastInsertedRowID
+        try self.record(quota, balance: quota, of: id, by: by, note: "the group was made", now: now)
+        return id
     }
 
     fileprivate func record(

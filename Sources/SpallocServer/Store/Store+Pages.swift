@@ -115,6 +115,15 @@ extension Store {
         }
     }
 
+    /// - Returns: false: the name is taken.
+    package func rename(user: Int64, to name: String) async throws -> Bool {
+        try await self.pool.write { db in
+            guard try db.row("SELECT 1 FROM user WHERE name = ? AND id <> ?", [name, user]) == nil else { return false }
+            try db.run("UPDATE user SET name = ? WHERE id = ?", [name, user])
+            return true
+        }
+    }
+
     /// Of another trust: all of the user's sessions end.
     package func setTrustLevel(_ trustLevel: TrustLevel, user: Int64) async throws {
         try await self.pool.write { db in

@@ -17,6 +17,10 @@ package struct UserRecord: Hashable, Sendable {
     package var lastSuccess: Timestamp?
     package var lastFailure: Timestamp?
     package var hasPassword: Bool
+    /// Logs in with tokens of an issuer, and never has a password here.
+    package var isExternal: Bool
+    /// The issuer's name for the account.
+    package var subject: String?
 
     init(row: Row) {
         self.id = row["id"]
@@ -28,6 +32,8 @@ package struct UserRecord: Hashable, Sendable {
         self.lastSuccess = (row["last_success"] as Int64?).map(Timestamp.init(milliseconds:))
         self.lastFailure = (row["last_failure"] as Int64?).map(Timestamp.init(milliseconds:))
         self.hasPassword = (row["password"] as String?) != nil
+        self.isExternal = row["external"]
+        self.subject = row["subject"]
     }
 }
 
@@ -38,6 +44,8 @@ package struct SessionRecord: Hashable, Sendable {
     package var user: UserRecord
     package var csrf: String
     package var usedAt: Timestamp
+    /// When it ends, however much it is used.
+    package var expiresAt: Timestamp?
 }
 
 extension Store {
@@ -128,11 +136,13 @@ extension Store {
 
     // MARK: - Sessions
 
-    package func addSession(id: String, user: Int64, csrf: String, now: Timestamp) async throws {
+    package func addSession(
+        id: String, user: Int64, csrf: String, expiry: Timestamp? = nil, now: Timestamp
+    ) async throws {
         try await self.pool.write { db in
             try db.run(
-                "INSERT INTO session (id, user_id, csrf, created_at, used_at) VALUES (?, ?, ?, ?, ?)",
-                [id, user, csrf, now.milliseconds, now.milliseconds])
+                "INSERT INTO session (id, user_id, csrf, created_at, used_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+                [id, user, csrf, now.milliseconds, now.milliseconds, expiry?.milliseconds])
         }
     }
 
@@ -143,13 +153,14 @@ extension Store {
         let session = try await self.pool.read { db in
             try db.row(
                 """
-                SELECT user.*, session.rowid AS session_row, session.csrf, session.used_at
+                SELECT user.*, session.rowid AS session_row, session.csrf, session.used_at, session.expires_at
                 FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?
                 """, [id]
             ).map { row in
                 SessionRecord(
                     row: row["session_row"], user: UserRecord(row: row), csrf: row["csrf"],
-                    usedAt: Timestamp(milliseconds: row["used_at"]))
+                    usedAt: Timestamp(milliseconds: row["used_at"]),
+                    expiresAt: (row["expires_at"] as Int64?).map(Timestamp.init(milliseconds:)))
             }
         }
         if let session { self.recent.keep(session, id: id, ticket: ticket, now: now) }
@@ -166,9 +177,10 @@ extension Store {
         try await self.pool.write { db in try db.run("DELETE FROM session WHERE id = ?", [id]) }
     }
 
-    package func removeSessions(unusedSince: Timestamp) async throws {
+    package func removeSessions(unusedSince: Timestamp, now: Timestamp) async throws {
         try await self.pool.write { db in
-            try db.run("DELETE FROM session WHERE used_at < ?", [unusedSince.milliseconds])
+            try db.run(
+                "DELETE FROM session WHERE used_at < ? OR expires_at <= ?", [unusedSince.milliseconds, now.milliseconds])
         }
     }
 }

@@ -129,6 +129,47 @@ import Testing
         }
     }
 
+    private func askAdministration(_ root: Session, _ witness: Witness) async throws {
+        let text: HTTPFields = [.contentType: "text/plain"]
+        try await witness.ask(root, .get, "admin", 200)
+        try await witness.ask(root, .get, "admin/import", 200)
+        try await witness.ask(root, .post, "admin/import", 400, body: "{}")
+        let definition = """
+            {"machines":[{"name":"m9","tags":["new"],"width":1,"height":1,"board-locations":{"[x:0,y:0,z:0]":[0,0,0]},
+            "spinnaker-ips":{"[x:0,y:0,z:0]":"127.77.0.1"},"bmp-ips":{"[c:0,f:0]":"127.77.0.2"}}]}
+            """
+        try await witness.ask(root, .post, "admin/import", 204, body: definition)
+        try await witness.ask(root, .post, "admin/import", 409, body: definition)
+        try await witness.ask(root, .get, "admin/board?machine=m9&x=0&y=0&z=0", 200)
+        try await witness.ask(root, .get, "admin/board?machine=m9&x=9&y=0&z=0", 404)
+        try await witness.ask(root, .get, "admin/board?machine=m9", 400)
+        try await witness.ask(root, .put, "admin/board?machine=m9&board=0", 200, body: "true", headers: text)
+        try await witness.ask(root, .put, "admin/board?machine=m9&board=0", 400, body: "?", headers: text)
+        let user = #"{"user-name":"zoe","password":"p","trust-level":"USER"}"#
+        let zoe = try await witness.ask(root, .post, "admin/users", 201, body: user)
+        try await witness.ask(root, .post, "admin/users", 304, body: user)
+        try await witness.ask(root, .post, "admin/users", 400, body: "{}")
+        try await witness.ask(root, .get, "admin/users", 200)
+        let member = "admin/users/" + (zoe.headers[.location]?.split(separator: "/").last.map(String.init) ?? "")
+        try await witness.ask(root, .get, member, 200)
+        try await witness.ask(root, .get, "admin/users/999", 404)
+        try await witness.ask(root, .put, member, 200, body: #"{"enabled":true}"#)
+        let made = try await witness.ask(root, .post, "admin/groups", 201, body: #"{"group-name":"g2","quota":5}"#)
+        try await witness.ask(root, .post, "admin/groups", 409, body: #"{"group-name":"g2"}"#)
+        try await witness.ask(root, .get, "admin/groups", 200)
+        let group = "admin/groups/" + (made.headers[.location]?.split(separator: "/").last.map(String.init) ?? "")
+        try await witness.ask(root, .get, group, 200)
+        try await witness.ask(root, .put, group, 200, body: "{}")
+        let joined = try await witness.ask(root, .post, "\(group)/members", 201, body: #"{"user-name":"zoe"}"#)
+        try await witness.ask(root, .post, "\(group)/members", 400, body: #"{"user-name":"zoe"}"#)
+        let membership = "\(group)/members/" + (joined.headers[.location]?.split(separator: "/").last.map(String.init) ?? "")
+        try await witness.ask(root, .get, membership, 200)
+        try await witness.ask(root, .delete, membership, 204)
+        try await witness.ask(root, .get, membership, 404)
+        try await witness.ask(root, .delete, group, 200)
+        try await witness.ask(root, .delete, member, 200)
+    }
+
     @Test func repliesAreAsDescribed() async throws {
         let machine = machineDefinition(
             2, 2, deadBoards: [BoardCoordinates(1, 1, 2)],
@@ -141,6 +182,7 @@ import Testing
             let root = try await Session.logIn(client, as: "root")
 
             for session in [alice, rita, root] { try await witness.ask(session, .get, "", 200) }
+            try await self.askAdministration(root, witness)
             let group = try #require(
                 try await harness.store.addGroup("lab", quota: 7200, by: "test", now: SystemClock.now())
             ).id

@@ -8,7 +8,7 @@ import SpallocAPI
 /// Every route below `srv/`, described. To add one: a row here, and for a body of its own a case of ``APISchema``.
 extension APIOperation {
     package static let all: [APIOperation] =
-        Self.service + Self.machines + Self.jobs + Self.boards + Self.memory + Self.groups
+        Self.service + Self.machines + Self.jobs + Self.boards + Self.memory + Self.groups + Self.administration
 
     private static let api = SpallocPath.serviceRoot
 
@@ -203,6 +203,40 @@ extension APIOperation {
                 },
             access: .from(.user),
             [.done(202, "It is done"), .badRequest, .noJob, Self.noBoardsNow, .gone, .badGateway, .silent]),
+        .init(
+            .post, "\(Self.job)/\(SpallocJobPath.fastDataWrite)", "memory", "Writes memory through a board's gatherer",
+            text: "By the protocol of SpiNNFrontEndCommon, whose gatherer the client has loaded.",
+            [.jobID] + Self.fastRoute + [
+                .query("gather_x", JSONSchema.integer(0...255)), .query("gather_y", JSONSchema.integer(0...255)),
+                .query("gather_p", JSONSchema.integer(1...17)),
+                .query("x", JSONSchema.integer(0...7).withDefault(0), "On the board, relative to its Ethernet chip"),
+                .query("y", JSONSchema.integer(0...7).withDefault(0)), Self.address,
+            ], body: .bytes, access: .from(.user),
+            [
+                .done(202, "They are written"), .badRequest, .noJob, Self.noBoardsNow, .gone,
+                .text(413, "The body is too long"), .badGateway, Self.busy, .silent,
+            ]),
+        .init(
+            .get, "\(Self.job)/\(SpallocJobPath.fastDataRead)", "memory", "Bytes of memory, from a chip's extra monitor",
+            text: "By the protocol of SpiNNFrontEndCommon, whose cores the client has loaded.",
+            [.jobID] + Self.fastRoute + [
+                .query("x", JSONSchema.integer(0...255).withDefault(0)),
+                .query("y", JSONSchema.integer(0...255).withDefault(0)),
+                .query("p", JSONSchema.integer(1...17)), Self.address,
+                .query("size", JSONSchema.integer(from: 0).withDefault(0)),
+            ], access: .from(.user),
+            [
+                Reply(status: 200, text: "The bytes", content: .bytes), .badRequest, .noJob, Self.noBoardsNow, .gone,
+                .badGateway, Self.busy, .silent,
+            ]),
+    ]
+
+    private static let busy = Reply.text(503, "Too many transfers wait for the board")
+    private static let fastRoute: [Parameter] = [
+        .query("eth_x", JSONSchema.integer(0...255).withDefault(0), "The board's Ethernet chip"),
+        .query("eth_y", JSONSchema.integer(0...255).withDefault(0)),
+        .query("eth_address", .string, "If it is given, the address of that board"),
+        .query("iptag", JSONSchema.integer(0...7), "The tag by which the board answers"),
     ]
 }
 

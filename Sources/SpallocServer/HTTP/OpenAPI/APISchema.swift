@@ -13,6 +13,10 @@ package enum APISchema: String, CaseIterable, Sendable {
     case createJob = "CreateJobRequest"
     case createJobReply = "CreateJobReply"
     case deadLink = "DeadLink"
+    case adminGroup = "GroupRecord"
+    case adminMember = "MemberRecord"
+    case adminUser = "UserRecord"
+    case addresses = "Addresses"
     case groupAccount = "GroupAccount"
     case groupList = "GroupList"
     case issueReply = "IssueReply"
@@ -37,6 +41,7 @@ package enum APISchema: String, CaseIterable, Sendable {
             .issueReply:
             self.shapeOfJobs
         case .groupAccount, .groupList: self.shapeOfGroups
+        case .adminGroup, .adminMember, .adminUser, .addresses: self.shapeOfAdministration
         default: self.shapeOfPlaces
         }
     }
@@ -123,6 +128,39 @@ package enum APISchema: String, CaseIterable, Sendable {
                         "live-jobs": .integer(from: 0),
                     ]))
             ])
+        }
+    }
+
+    // MARK: - Administration
+
+    private var shapeOfAdministration: JSONSchema {
+        switch self {
+        case .adminUser:
+            .object(
+                [:],
+                optional: [
+                    "user-name": .string, "password": JSONSchema.string.described("Only written"), "has-password": .boolean,
+                    "enabled": .boolean, "locked": JSONSchema.boolean.described("Can be taken off, not put on"),
+                    "trust-level": .oneOf(TrustLevel.allCases.map(\.rawValue)), "last-successful-login": .instant,
+                    "last-failed-login": .instant, "groups": .schema(.addresses), "internal": .boolean,
+                ])
+        case .adminGroup:
+            .object(
+                [:],
+                optional: [
+                    "group-name": .string,
+                    "quota": JSONSchema.any(.integer(from: 0), .null).described(
+                        "Board-seconds left when the last job ended; null, or not there: no limit"),
+                    "type": .oneOf(GroupType.allCases.map(\.rawValue)), "members": .schema(.addresses),
+                ])
+        case .adminMember:
+            .object(
+                ["user-name": .string],
+                optional: [
+                    "id": .integer, "group-id": .integer, "group-name": .string, "group-url": .uri, "user-id": .integer,
+                    "user-url": .uri,
+                ])
+        default: JSONSchema.dictionary(of: .uri).described("Names, and where each is")
         }
     }
 
