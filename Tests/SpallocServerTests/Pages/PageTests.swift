@@ -215,6 +215,23 @@ import Testing
         }
     }
 
+    /// The legacy port knows no login: what its clients call themselves is shown as theirs, to those who may see the job.
+    @Test func anOwnerWhoOnlySaysSoIsShownAsThat() async throws {
+        try await withService { harness, client in
+            let owner = try await harness.store.v1User(named: "v1")
+            let job = V1NewJob(
+                user: owner, request: CreateJobRequest(keepaliveInterval: WireDuration(.seconds(60))), wanted: nil,
+                keepalive: .seconds(60), host: nil, owner: "<me>", args: "[]", kwargs: "{}")
+            let id = try #require(try await harness.store.createV1Job(job, maximum: 10, now: harness.core.clock())?.first?.job)
+            let root = try await Session.logIn(client, as: "root")
+            #expect(try await root.page("job_info/\(id)").text.contains("v1, says to be &lt;me&gt;"))
+        }
+    }
+
+    @Test func timesBreakBetweenDateAndTime() {
+        #expect(Timestamp(milliseconds: 1_767_323_045_999).onPage == "2026-01-02 03:04:05Z")
+    }
+
     // MARK: - What users wrote
 
     /// The reference prints it as it is. The owner's name is a user's; reason, tag and issue come over the API.
