@@ -69,6 +69,8 @@ def main(directory, width, height):
     path = os.path.join(directory, "configuration.py")
     with open(path, "w") as text:
         text.write(CONFIGURATION.format(width=width, height=height, port=port))
+    # It logs each job to a file where it runs.
+    os.chdir(directory)
     service = server.SpallocServer(config_filename=path, cold_start=True, port=port)
     limit = time.monotonic() + 60
     while True:

@@ -31,6 +31,8 @@ final class RecentRows: TransactionObserver, Sendable {
     private struct State {
         var sessions: [String: (session: SessionRecord, until: NIODeadline)] = [:]
         var jobs: [Int: Job] = [:]
+        var v1Jobs: [Int: V1JobView] = [:]
+        var outOfService: (boards: [Int64], until: NIODeadline)?
         var forgotten: UInt64 = 0
         /// What the transaction under way has changed.
         var changed = Changes()
@@ -40,8 +42,9 @@ final class RecentRows: TransactionObserver, Sendable {
         var sessions: Set<Int64> = []
         var users: Set<Int64> = []
         var jobs: Set<Int64> = []
+        var boards = false
 
-        var isEmpty: Bool { self.sessions.isEmpty && self.users.isEmpty && self.jobs.isEmpty }
+        var isEmpty: Bool { self.sessions.isEmpty && self.users.isEmpty && self.jobs.isEmpty && !self.boards }
     }
 
     private let state = NIOLockedValueBox(State())
@@ -63,6 +66,14 @@ final class RecentRows: TransactionObserver, Sendable {
 
     func job(_ id: Int) -> Job? { self.state.withLockedValue { $0.jobs[id] } }
 
+    /// As the legacy port tells of it. What it has of other tables changes only with the job's own row: see ``V1JobView``.
+    func v1Job(_ id: Int) -> V1JobView? { self.state.withLockedValue { $0.v1Jobs[id] } }
+
+    /// The boards that are out of service; like sessions, another process may change them.
+    func outOfService(now: NIODeadline) -> [Int64]? {
+        self.state.withLockedValue { state in state.outOfService.flatMap { $0.until > now ? $0.boards : nil } }
+    }
+
     /// To be taken before the read.
     func ticket() -> Ticket { Ticket(forgotten: self.state.withLockedValue { $0.forgotten }) }
 
@@ -82,12 +93,28 @@ final class RecentRows: TransactionObserver, Sendable {
         }
     }
 
+    func keep(_ job: V1JobView, ticket: Ticket) {
+        self.state.withLockedValue { state in
+            guard state.forgotten == ticket.forgotten else { return }
+            if state.v1Jobs.count >= self.capacity { state.v1Jobs = [:] }
+            state.v1Jobs[job.record.id] = job
+        }
+    }
+
+    func keep(outOfService boards: [Int64], ticket: Ticket, now: NIODeadline) {
+        self.state.withLockedValue { state in
+            guard state.forgotten == ticket.forgotten else { return }
+            state.outOfService = (boards, now + RecentRows.sessionLife)
+        }
+    }
+
     // MARK: - Being told, on the writer's queue
 
     func observes(eventsOfKind kind: DatabaseEventKind) -> Bool {
         switch kind {
         // Each use of a session is written down now and then; what is kept here does not change by it.
         case .update(tableName: "session", let columns): columns != ["used_at"]
+        case .update(tableName: "board", let columns): columns.contains("functioning")
         case .update(let table, _), .delete(let table): table == "session" || table == "user" || table == "job"
         case .insert: false
         }
@@ -99,6 +126,7 @@ final class RecentRows: TransactionObserver, Sendable {
             switch table {
             case "session": _ = state.changed.sessions.insert(row)
             case "user": _ = state.changed.users.insert(row)
+            case "board": state.changed.boards = true
             default: _ = state.changed.jobs.insert(row)
             }
         }
@@ -110,10 +138,15 @@ final class RecentRows: TransactionObserver, Sendable {
             guard !changed.isEmpty else { return }
             state.changed = Changes()
             state.forgotten &+= 1
-            for job in changed.jobs { state.jobs[Int(job)] = nil }
+            if changed.boards { state.outOfService = nil }
+            for job in changed.jobs {
+                state.jobs[Int(job)] = nil
+                state.v1Jobs[Int(job)] = nil
+            }
             if !changed.users.isEmpty {
                 // An owner's name is in the job's record.
                 state.jobs = state.jobs.filter { !changed.users.contains($0.value.record.ownerID) }
+                state.v1Jobs = state.v1Jobs.filter { !changed.users.contains($0.value.record.ownerID) }
             }
             guard !changed.sessions.isEmpty || !changed.users.isEmpty else { return }
             state.sessions = state.sessions.filter { _, known in

@@ -5,6 +5,7 @@
 import Foundation
 import GRDB
 import NIOConcurrencyHelpers
+import NIOCore
 import SpallocAPI
 import SpallocAllocator
 
@@ -27,11 +28,14 @@ extension Store {
 
     /// The machines as they are, without a queue: for ``Feasibility``.
     package func machineSnapshots() async throws -> [AllocatorSnapshot.Machine] {
-        let catalogue = self.catalogue
-        return try await self.pool.read { db in
-            let out = try db.integers("SELECT id FROM board WHERE functioning = 0")
-            return catalogue.snapshot(taken: [], out: out, queue: []).machines
+        let now = NIODeadline.now()
+        if let out = self.recent.outOfService(now: now) {
+            return self.catalogue.snapshot(taken: [], out: out, queue: []).machines
         }
+        let ticket = self.recent.ticket()
+        let out = try await self.pool.read { try $0.integers("SELECT id FROM board WHERE functioning = 0") }
+        self.recent.keep(outOfService: out, ticket: ticket, now: now)
+        return self.catalogue.snapshot(taken: [], out: out, queue: []).machines
     }
 
     /// Ids of the queued jobs, in the order in which they are tried.

@@ -44,7 +44,8 @@ extension Store {
     /// The commands of one BMP, oldest first.
     package func powerTasks(bmp: Int64) async throws -> [PowerTask] {
         let catalogue = self.catalogue
-        return try await self.pool.read { db in
+        // By the writer, which has just written them or is about to: another thread would have to be woken for a read.
+        return try await self.writes.write { db in
             let rows = try db.rows(
                 """
                 SELECT power_change.*, board.number, board.power_off_at FROM power_change
@@ -66,7 +67,7 @@ extension Store {
 
     /// The BMPs for which commands wait.
     package func bmpsWithPowerTasks() async throws -> [Int64] {
-        try await self.pool.read {
+        try await self.writes.write {
             try $0.integers("SELECT DISTINCT bmp_id FROM power_change JOIN board ON board.id = board_id")
         }
     }

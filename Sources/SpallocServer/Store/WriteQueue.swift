@@ -7,6 +7,9 @@ import NIOConcurrencyHelpers
 
 /// Writes that wait for the database's one writer anyway go into it together: one trip to its thread and one commit for all, and nobody is
 /// told before that commit. Each is still all or nothing, and one that fails leaves the others alone.
+///
+/// Who finds nobody on the way goes at once, on its own thread: to wake another costs more than what most writes do. It waits for one
+/// write of somebody else's at most, which goes on without it.
 final class WriteQueue: Sendable {
     private struct Write: Sendable {
         /// Does its work, and gives what is to be told once the work is safe, or is not.
@@ -32,6 +35,7 @@ final class WriteQueue: Sendable {
     var waiting: Int { self.state.withLockedValue { $0.waiting.count } }
 
     /// - Throws: what `body` throws, whose changes are then undone, or why the transaction failed.
+    @concurrent
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let write = Write(
@@ -52,6 +56,22 @@ final class WriteQueue: Sendable {
         }
     }
 
+    /// So often the same thread goes on with what others have brought meanwhile; then the database's own thread does.
+    private static let mostTrips = 8
+
+    private func go() {
+        for _ in 0..<WriteQueue.mostTrips {
+            guard self.pool.writeWithoutTransaction({ db in self.writeSome(db) }) else { return }
+        }
+        self.sendOther()
+    }
+
+    private func sendOther() {
+        self.pool.asyncWriteWithoutTransaction { db in
+            if self.writeSome(db) { self.sendOther() }
+        }
+    }
+
     /// Within the transaction of all.
     private static func value<Value>(of body: (Database) throws -> Value, _ db: Database) throws -> Value {
         var value: Value?
@@ -63,9 +83,8 @@ final class WriteQueue: Sendable {
         return value
     }
 
-    private func go() { self.pool.asyncWriteWithoutTransaction { db in self.writeSome(db) } }
-
-    private func writeSome(_ db: Database) {
+    /// - Returns: whether there is more. Others than these may wait for the writer, too: it is to be asked for again.
+    private func writeSome(_ db: Database) -> Bool {
         let batch = self.state.withLockedValue { state in
             let batch = Array(state.waiting.prefix(WriteQueue.most))
             state.waiting.removeFirst(batch.count)
@@ -83,11 +102,9 @@ final class WriteQueue: Sendable {
         }
         for tell in told { tell(failure) }
         if let failure { for write in batch.dropFirst(told.count) { write.fail(failure) } }
-        // Others than these may wait for the writer, too: to the end of the line.
-        let isMore = self.state.withLockedValue { state in
+        return self.state.withLockedValue { state in
             state.isUnderWay = !state.waiting.isEmpty
             return state.isUnderWay
         }
-        if isMore { self.go() }
     }
 }

@@ -9,7 +9,8 @@ import SpallocAPI
 import SpallocAllocator
 import SpiNNakerWire
 
-/// A job as the legacy port tells of it.
+/// A job as the legacy port tells of it. The power of its boards is of other tables, but whatever changes what is told of it also changes
+/// the job's state and revision.
 struct V1JobView: Sendable {
     var record: JobRecord
     /// In POWER what it will be, in READY what it is; nil otherwise.
@@ -85,7 +86,13 @@ extension Store {
         }
     }
 
-    func v1Job(_ id: Int) async throws -> V1JobView? { try await self.pool.read { db in try db.v1Job(id) } }
+    func v1Job(_ id: Int) async throws -> V1JobView? {
+        if let known = self.recent.v1Job(id) { return known }
+        let ticket = self.recent.ticket()
+        guard let job = try await self.pool.read({ db in try db.v1Job(id) }) else { return nil }
+        self.recent.keep(job, ticket: ticket)
+        return job
+    }
 
     /// Keeps a job of a user alive, if it is one and lives.
     func keepAliveV1(_ job: Int, user: Int64, host: String?, now: Timestamp) async throws {

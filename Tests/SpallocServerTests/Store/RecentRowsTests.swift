@@ -83,6 +83,49 @@ import Testing
         }
     }
 
+    /// The power that the legacy port tells of is of other tables: each of their changes shows.
+    @Test func theLegacyPortSeesEveryChangeOfPower() async throws {
+        try await self.withStore { store, other in
+            let job = try await self.createJob(store)
+            func power() async throws -> Bool? { try #require(try await store.v1Job(job)).power }
+            func switchAll() async throws {
+                for bmp in try await store.bmpsWithPowerTasks() {
+                    let outcomes = try await store.powerTasks(bmp: bmp).map { PowerOutcome(task: $0, result: .done) }
+                    _ = try await store.recordPower(outcomes, now: self.start)
+                }
+            }
+            #expect(try await power() == nil)
+            _ = try await store.allocate(now: self.start)
+            #expect(try await power() == true, "what it will be")
+            try await switchAll()
+            #expect(try await power() == true)
+            _ = try await store.switchPower(of: job, on: false, now: self.start)
+            #expect(try await power() == false)
+            try await switchAll()
+            #expect(try await power() == false)
+            #expect(try await store.v1Job(job)?.record.state == .ready)
+            _ = try await store.destroy(job, reason: nil, now: self.start)
+            #expect(try await power() == nil)
+            // It was read once since the last change.
+            try await other.write { try $0.execute(sql: "UPDATE job SET keepalive_host = 'elsewhere'") }
+            #expect(try await store.v1Job(job)?.record.keepaliveHost == nil)
+        }
+    }
+
+    @Test func aBoardThatFailsIsOutOfServiceAtOnce() async throws {
+        try await self.withStore { store, _ in
+            func working() async throws -> Int { try #require(try await store.machineSnapshots().first).functioning.count }
+            #expect(try await working() == 3)
+            _ = try await self.createJob(store)
+            _ = try await store.allocate(now: self.start)
+            let bmp = try #require(try await store.bmpsWithPowerTasks().first)
+            let task = try #require(try await store.powerTasks(bmp: bmp).first)
+            #expect(try await working() == 3)
+            _ = try await store.recordPower([PowerOutcome(task: task, result: .boardFailed("it smokes"))], now: self.start)
+            #expect(try await working() == 2)
+        }
+    }
+
     /// Readers never go back in time while others write, and see what they wrote themselves.
     @Test func nobodySeesAnOldRevisionAgain() async throws {
         try await self.withStore { store, _ in
