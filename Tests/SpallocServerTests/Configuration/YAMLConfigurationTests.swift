@@ -62,6 +62,7 @@ import Testing
             ConfigurationFile.Lockout.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.Metrics.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.V1.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.OIDC.CodingKeys.allCases.map(\.rawValue),
         ]
         for key in keys.joined() {
             #expect(text.contains(try Regex("(?m)^( *- | *)\(key):")), "\(key) is not in packaging/spallocd.yaml")
@@ -77,6 +78,37 @@ import Testing
         #expect(configuration.groups == [.init(name: "lab", quota: 1_800_000, members: ["ada", "bob"])])
         #expect(configuration.tls?.privateKeyPath.hasSuffix("/key.pem") == true)
         #expect(configuration.emergencyStopCode == "a-long-word" && configuration.metrics.port == 9464)
+        // What the example shows of the issuer are the defaults, but for these.
+        var oidc = SpallocServerConfiguration.OIDC(
+            issuer: "https://iam.ebrains.eu/auth/realms/hbp", audiences: ["spalloc"],
+            jwksURI: "https://iam.ebrains.eu/auth/realms/hbp/protocol/openid-connect/certs")
+        oidc.collaboratoryClaim = "roles.team"
+        oidc.organisationClaim = "unit"
+        #expect(configuration.oidc == oidc)
+    }
+
+    @Test func everyKeyOfTheIssuerCounts() throws {
+        let oidc = try #require(
+            try self.load(
+                """
+                database: db
+                oidc:
+                  issuer: http://127.0.0.1:5000
+                  audience: [a, b]
+                  username-claim: email
+                  username-prefix: lab.
+                  trust-level: READER
+                  leeway: PT1M
+                  sessions-outlive-tokens: true
+                  collaboratory-board-hours: 2
+                  organisation-board-hours: 0.5
+                """
+            ).oidc)
+        #expect(oidc.issuer == "http://127.0.0.1:5000" && oidc.audiences == ["a", "b"] && oidc.jwksURI == nil)
+        #expect(oidc.usernameClaim == "email" && oidc.usernamePrefix == "lab." && oidc.trustLevel == .reader)
+        #expect(oidc.leeway == .seconds(60) && oidc.sessionsOutliveTokens)
+        #expect(oidc.collaboratoryQuota == 7200 && oidc.organisationQuota == 1800)
+        #expect(oidc.collaboratoryClaim == nil && oidc.organisationClaim == nil)
     }
 
     // MARK: - YAML
@@ -115,6 +147,10 @@ import Testing
         ("database: x\nport: 1\nport: 2", "\"port\" is given twice"),
         ("database: x\nport: 70000", "port 70000 is not in 0...65535"),
         ("port: 1", "\"database\" is missing"),
+        ("database: x\noidc:\n  issuer: https://a.example.org", "\"audience\" is missing"),
+        ("database: x\noidc: {issuer: http://a.example.org, audience: a}", "is no https address"),
+        ("database: x\noidc: {issuer: https://a.example.org, audience: a, trust-level: ADMIN}", "oidc: trust-level"),
+        ("database: x\noidc:\n  isuer: a", "unknown key \"isuer\"; did you mean \"issuer\"?"),
         ("database: [x", "not YAML: "),
         ("database: x\n\tport: 1", "not YAML: "),
         ("", "spallocd.yaml: "),
