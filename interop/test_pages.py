@@ -36,7 +36,8 @@ class PagesTest(unittest.TestCase):
             cls.daemon = Daemon(directory, machine.ready, v1={"enabled": True, "port": cls.v1_port}, users=[
                 {"name": "alice", "password": "alice's password"},
                 {"name": "root", "password": "root's password", "trust-level": "ADMIN"},
-                {"name": cls.nasty_user, "password": "p"}])
+                {"name": cls.nasty_user, "password": "p"}],
+                groups=[{"name": "lab", "board-hours": 500, "members": ["alice"]}])
             cls.daemon.start()
             cls.alice = Rest(cls.daemon.url)
             cls.root = Rest(cls.daemon.url, "root", "root's password")
@@ -228,6 +229,7 @@ class PagesTest(unittest.TestCase):
             "root": {
                 "admin": "admin/", "admin-users": "admin/users", "admin-machines": "admin/machine",
                 "admin-board": "admin/boards?machine=sim&where=0,0,0", "admin-reports": "admin/reports",
+                "admin-groups": "admin/groups", "admin-group": "admin/groups/1", "admin-user": "admin/users/1",
                 "admin-health": "admin/boards?machine=sim&where=0,0,0&health=true", "admin-machine": "machine_info/sim",
             },
         }

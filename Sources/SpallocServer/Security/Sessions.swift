@@ -79,9 +79,7 @@ package final class Sessions: Sendable {
         if let known = self.anonymous.withLockedValue({ $0[key] }), known.at + self.idle > now {
             return .anonymous(csrf: known.csrf)
         }
-        guard let session = try await self.store.session(id: key), session.user.enabled else { return nil }
-        let used = max(session.usedAt, self.touched.withLockedValue { $0[key] } ?? session.usedAt)
-        guard used + self.idle > now, session.expiresAt.map({ $0 > now }) ?? true else { return nil }
+        guard let (session, used) = try await self.valid(key, now: now) else { return nil }
         if used + Sessions.touchInterval < now {
             try await self.store.touchSession(id: key, now: now)
             self.touched.withLockedValue { $0[key] = now }
@@ -92,10 +90,15 @@ package final class Sessions: Sendable {
     /// Whether somebody is logged in with this cookie. Unlike ``find(_:)`` this is no use of the session: a page that is left open does
     /// not keep it for ever.
     package func isAlive(_ cookie: String) async throws -> Bool {
-        let key = Sessions.key(cookie)
-        guard let session = try await self.store.session(id: key), session.user.enabled else { return false }
+        try await self.valid(Sessions.key(cookie), now: self.clock()) != nil
+    }
+
+    /// A session that somebody logged in to and that is not over, and when it was last used.
+    private func valid(_ key: String, now: Timestamp) async throws -> (session: SessionRecord, used: Timestamp)? {
+        guard let session = try await self.store.session(id: key), session.user.enabled else { return nil }
         let used = max(session.usedAt, self.touched.withLockedValue { $0[key] } ?? session.usedAt)
-        return used + self.idle > self.clock()
+        guard used + self.idle > now, session.expiresAt.map({ $0 > now }) ?? true else { return nil }
+        return (session, used)
     }
 
     package func end(_ cookie: String) async throws {

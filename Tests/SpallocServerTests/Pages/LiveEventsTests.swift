@@ -129,7 +129,12 @@ import Testing
         try await withService(clock: clock.now) { harness, client in
             let bob = try await Session.logIn(client, as: "bob")
             let sessions = harness.application.sessions
+            // One that came with a token ends with it, however much it is used.
+            let user = try #require(try await harness.store.user(named: "bob")).user
+            let token = try await sessions.logIn(user, expiry: clock.now() + .seconds(900)).cookie
+            #expect(try await sessions.isAlive(token))
             clock.advance(.seconds(1000))
+            #expect(try await !sessions.isAlive(token))
             #expect(try await sessions.isAlive(bob.cookie))
             clock.advance(.seconds(801))
             #expect(try await !sessions.isAlive(bob.cookie))
