@@ -16,7 +16,7 @@ RELEASE := .build/release
 FUZZ_INPUTS ?= 1000000
 FUZZ_SEED ?= 61474
 
-.PHONY: demo build debug test vectors fuzz bench docs lint format interop setup setup-system setup-python clean
+.PHONY: demo build debug test vectors fuzz bench docs lint format interop setup setup-system setup-python setup-browser clean
 
 demo: build
 	$(RELEASE)/spalloc demo
@@ -65,8 +65,9 @@ lint: setup-system
 format:
 	$(SWIFT) format -i -r Sources Tests Package.swift
 
-# Against the release build, which is what people run: the optimiser has its own opinions.
-interop: build setup-python
+# Against the release build, which is what people run: the optimiser has its own opinions. Pictures of every web page are
+# in .artifacts/screenshots after it.
+interop: build setup-python setup-browser
 	@dev/setup-system.sh nginx-light openssl
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-sim
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-interop
@@ -80,6 +81,9 @@ setup-system:
 
 setup-python:
 	@dev/setup-python.sh "$(PYTHON)" "$(VENV)"
+
+setup-browser:
+	@dev/setup-browser.sh
 
 clean:
 	rm -rf .build $(VENV)

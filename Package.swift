@@ -215,7 +215,8 @@ let package = Package(
         .executableTarget(
             name: "spinnaker-bench",
             dependencies: [
-                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocServer", "SpallocAllocator", "SpallocAPI", "SpallocClient", "SpiNNaker", "SpiNNakerLink",
+                "CAllocationCounter", "CBarePair", "SpallocDemo", "SpallocServer", "SpallocAllocator", "SpallocAPI",
+                "SpallocClient", "SpiNNaker", "SpiNNakerLink",
                 "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
             ] + nio,
@@ -278,7 +279,8 @@ let package = Package(
         .testTarget(
             name: "SpallocServerTests",
             dependencies: [
-                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI", "SpiNNakerTesting",
+                "SpallocServer", "SpallocCommands", "CommandSupport", "SpiNNaker", "SpallocAllocator", "SpallocAPI",
+                "SpiNNakerTesting",
                 "SpiNNakerLink", "SpiNNakerEngine", "SpiNNakerWire",
                 "SpiNNakerMachine", "VirtualSpiNNaker", "VirtualSpiNNakerHost", logging,
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -49,7 +49,8 @@ extension SpallocServerConfiguration {
             try require(
                 self.usernamePrefix.isEmpty || UserName.isValid(self.usernamePrefix),
                 "\"\(self.usernamePrefix)\" cannot begin a user's name")
-            try require(self.trustLevel != .admin && self.trustLevel != .nmpiExec, "trust-level is more than a stranger may have")
+            try require(
+                self.trustLevel != .admin && self.trustLevel != .nmpiExec, "trust-level is more than a stranger may have")
             try require(self.leeway <= .seconds(300), "a leeway of more than 300 s")
             try require((self.collaboratoryQuota ?? 0) >= 0 && (self.organisationQuota ?? 0) >= 0, "a quota is negative")
         }

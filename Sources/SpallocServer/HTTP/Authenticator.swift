@@ -88,10 +88,11 @@ extension Request {
 }
 
 extension Authenticator {
+    /// nil for another way to log in; empty where the token is missing.
     static func bearerToken(_ header: String) -> String? {
         let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return parts[1].trimmingCharacters(in: .whitespaces)
+        guard parts.first?.lowercased() == "bearer" else { return nil }
+        return parts.count == 2 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
     }
 
     static func credentials(_ header: String) -> (name: String, password: String)? {

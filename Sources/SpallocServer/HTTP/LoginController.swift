@@ -28,15 +28,20 @@ struct LoginController: Sendable {
         var csrfHeader = SpallocHTTP.csrfHeader
         var base: String
         var version: String
+        /// Under `system/`; looked at, and of no character that means anything to HTML but `&`.
+        var place: String?
         var failure: String?
     }
 
-    private func page(csrf: String, failure: String? = nil, status: HTTPResponse.Status = .ok) -> Response {
+    private func page(
+        csrf: String, place: ReturnPlace?, failure: String? = nil, status: HTTPResponse.Status = .ok
+    ) -> Response {
         Pages.html(
             self.pages.templates.render(
                 .login,
                 Form(
-                    csrf: csrf, base: self.core.configuration.basePath, version: self.pages.templates.version, failure: failure)
+                    csrf: csrf, base: self.core.configuration.basePath, version: self.pages.templates.version,
+                    place: place?.path, failure: failure)
             ),
             status: status)
     }
@@ -55,12 +60,12 @@ struct LoginController: Sendable {
             let session = try await self.sessions.logIn(login.user, expiry: self.pages.logins.sessionExpiry(caller))
             try await self.core.store.recordLogin(
                 user: login.user.id, succeeded: true, lockout: self.core.configuration.lockout, now: self.core.clock())
-            var response = self.page(csrf: session.csrf)
+            var response = self.page(csrf: session.csrf, place: nil)
             response.headers[.setCookie] = self.cookie(session.cookie, links)
             return response
         }
         let session = self.sessions.begin()
-        var response = self.page(csrf: session.csrf)
+        var response = self.page(csrf: session.csrf, place: Query(request).text("to").flatMap { ReturnPlace($0) })
         response.headers[.setCookie] = self.cookie(session.cookie, links)
         return response
     }
@@ -73,13 +78,14 @@ struct LoginController: Sendable {
         else {
             throw APIError.csrf
         }
+        let place = fields["to"].flatMap { ReturnPlace($0) }
         switch try await self.pages.logins.logIn(name: fields["username"] ?? "", password: fields["password"] ?? "") {
         case .failure(let refusal):
             context.logger.notice("login refused", metadata: ["user": "\(fields["username"] ?? "")", "reason": "\(refusal)"])
             let message = "the user name or the password is wrong, or the account is locked"
             // No cookie, for a browser neither: the Python client takes one for success.
             if request.headers[.accept]?.contains("text/html") == true {
-                return self.page(csrf: session.csrf, failure: "Not logged in: \(message).", status: .unauthorized)
+                return self.page(csrf: session.csrf, place: place, failure: "Not logged in: \(message).", status: .unauthorized)
             }
             return try .json(LoginFailure(message: message, timestamp: self.core.clock().wire), status: .unauthorized)
         case .success(let user):
@@ -87,7 +93,7 @@ struct LoginController: Sendable {
             let new = try await self.sessions.logIn(user)
             let links = self.pages.links(request)
             var response = Response(status: .found)
-            response.headers[.location] = links.url(SpallocPath.webRoot)
+            response.headers[.location] = links.url(SpallocPath.webRoot + (place?.path ?? ""))
             response.headers[.setCookie] = self.cookie(new.cookie, links)
             return response
         }

@@ -49,8 +49,8 @@ struct AccountPages: Sendable {
         return self.pages.response(
             .account, user.name,
             Content(
-                name: user.name, role: user.trustLevel.words, lastLogin: user.lastSuccess?.wire.description,
-                lastFailure: user.lastFailure?.wire.description, sessions: sessions == 1 ? "this one" : "\(sessions)",
+                name: user.name, role: user.trustLevel.words, lastLogin: user.lastSuccess?.onPage,
+                lastFailure: user.lastFailure?.onPage, sessions: sessions == 1 ? "this one" : "\(sessions)",
                 canChange: hash != nil && !isConfigured,
                 whyNot: isConfigured
                     ? "It is in the service's configuration file: ask the operator." : "This account has no password here.",

@@ -124,7 +124,7 @@ struct AdminGroupPages: Sendable {
         let members = try await store.members(of: id).map { Member(groupID: id, name: $0.name) }
         let entries = try await store.quotaEntries(of: id, limit: 100).map { entry in
             Entry(
-                at: entry.at.wire.description, amount: entry.amount.map(BoardHours.text) ?? "",
+                at: entry.at.onPage, amount: entry.amount.map(BoardHours.text) ?? "",
                 balance: BoardHours.text(entry.balance), job: entry.job, by: entry.by, note: entry.note ?? "")
         }
         return self.pages.response(

@@ -69,7 +69,7 @@ struct AdminMachinePages: Sendable {
                     let name = self.name(board.id)
                     return OutBoard(
                         machine: name.machine, name: name.name, path: name.path, why: board.failure ?? "not known",
-                        back: board.retryAt?.wire.description ?? "when somebody says so")
+                        back: board.retryAt?.onPage ?? "when somebody says so")
                 }, hasOut: !out.isEmpty), for: try context.requireCaller())
     }
 
@@ -234,13 +234,13 @@ struct AdminMachinePages: Sendable {
         }
         var service = detail.functioning ? "in service" : "out of service"
         if let why = detail.failure, !detail.functioning { service += ": \(why)" }
-        if let back = detail.retryAt { service += "; tried again at \(back.wire)" }
+        if let back = detail.retryAt { service += "; tried again at \(back.onPage)" }
         let reports = try await self.core.store.boardReports(of: detail.id).map(self.row)
         return BoardContent(
             machine: machine.name, name: board.coordinates.short, physical: board.physical.short, address: board.address,
             bmp: bmp.map { "\($0.address):\($0.port)" } ?? "none", service: service, job: detail.job,
-            power: detail.powered ? "on" : "off", lastOn: detail.lastOn?.wire.description ?? "never",
-            lastOff: detail.lastOff?.wire.description ?? "never", enableTo: !detail.functioning,
+            power: detail.powered ? "on" : "off", lastOn: detail.lastOn?.onPage ?? "never",
+            lastOff: detail.lastOff?.onPage ?? "never", enableTo: !detail.functioning,
             asksReason: detail.functioning,
             enableLabel: detail.functioning ? "Take out of service" : "Take into service", health: health,
             reports: reports, hasReports: !reports.isEmpty)
@@ -276,7 +276,7 @@ struct AdminMachinePages: Sendable {
     private func row(_ report: BoardReport) -> ReportRow {
         let name = self.name(report.board)
         return ReportRow(
-            board: "\(name.machine) \(name.name)", boardID: report.board, path: name.path, at: report.at.wire.description,
+            board: "\(name.machine) \(name.name)", boardID: report.board, path: name.path, at: report.at.onPage,
             reporter: report.reporter, job: report.job, issue: report.issue)
     }
 

@@ -44,15 +44,15 @@ struct AdminUserPages: Sendable {
     private func row(_ user: UserRecord) -> Row {
         Row(
             id: user.id, name: user.name, trust: user.trustLevel.words, state: self.state(user),
-            lastLogin: user.lastSuccess?.wire.description ?? "never",
-            lastFailure: user.lastFailure?.wire.description ?? "never")
+            lastLogin: user.lastSuccess?.onPage ?? "never",
+            lastFailure: user.lastFailure?.onPage ?? "never")
     }
 
     private func isLocked(_ user: UserRecord) -> Bool { user.lockedUntil.map { $0 > self.service.core.clock() } ?? false }
 
     private func state(_ user: UserRecord) -> String {
         if !user.enabled { return "disabled" }
-        if let until = user.lockedUntil, self.isLocked(user) { return "locked until \(until.wire)" }
+        if let until = user.lockedUntil, self.isLocked(user) { return "locked until \(until.onPage)" }
         return user.hasPassword || user.isExternal ? "enabled" : "never logs in"
     }
 

@@ -32,6 +32,9 @@ struct BoardMap: Sendable {
     }
 
     var viewBox: String
+    /// On the screen, if there is room: a board is 80 pixels wide, large enough to read.
+    var width: String
+    var height: String
     var label: String
     var hexagons: [Hexagon]
 
@@ -57,8 +60,9 @@ struct BoardMap: Sendable {
         let (bottom, top) = (centres.map(\.y).min() ?? 0, centres.map(\.y).max() ?? 0)
         let (originX, originY) = (BoardMap.radius + BoardMap.margin, BoardMap.apothem + BoardMap.margin)
         self.label = label
-        self.viewBox =
-            "0 0 \(BoardMap.text(right - left + 2 * originX)) \(BoardMap.text(top - bottom + 2 * originY))"
+        self.width = BoardMap.text(right - left + 2 * originX)
+        self.height = BoardMap.text(top - bottom + 2 * originY)
+        self.viewBox = "0 0 \(self.width) \(self.height)"
         self.hexagons = zip(boards, centres).map { board, centre in
             // On paper y goes downwards.
             let (x, y) = (centre.x - left + originX, top - centre.y + originY)

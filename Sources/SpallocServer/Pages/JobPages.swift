@@ -45,6 +45,11 @@ struct JobPages: Sendable {
         var isVisible: Bool
     }
 
+    /// Nobody has looked at what a client of the legacy port says of itself.
+    private static func owner(_ owner: String, claimed: String?) -> String {
+        claimed.map { "\(owner), says to be \($0)" } ?? owner
+    }
+
     /// All live jobs. Whose they are is for those to see who may see the job.
     static func rows(_ core: ServiceCore, for caller: Caller) async throws -> [Row] {
         let jobs = JobService(core: core)
@@ -55,8 +60,9 @@ struct JobPages: Sendable {
                 id: record.id, state: record.state.rawValue, kind: record.state.rawValue.lowercased(),
                 boards: summary.boards == 0 ? "" : "\(summary.boards)",
                 power: summary.boards == 0 ? "" : summary.poweredBoards == summary.boards ? "on" : "off",
-                machine: summary.machine ?? "", created: record.createdAt.wire.description,
-                keptAlive: record.keepaliveAt.wire.description, owner: isVisible ? record.owner : "",
+                machine: summary.machine ?? "", created: record.createdAt.onPage,
+                keptAlive: record.keepaliveAt.onPage,
+                owner: isVisible ? JobPages.owner(record.owner, claimed: summary.claimedOwner) : "",
                 isVisible: isVisible)
         }
     }
@@ -142,9 +148,10 @@ struct JobPages: Sendable {
         let isLive = job.state != .destroyed
         var content = Content(
             id: job.id, state: job.state.rawValue, kind: job.state.rawValue.lowercased(), owner: job.owner,
-            created: job.createdAt.wire.description, finished: job.finishedAt?.wire.description, reason: job.reason,
-            isLive: isLive, keptAlive: job.keepaliveAt.wire.description, keptAliveBy: job.keepaliveHost,
+            created: job.createdAt.onPage, finished: job.finishedAt?.onPage, reason: job.reason,
+            isLive: isLive, keptAlive: job.keepaliveAt.onPage, keptAliveBy: job.keepaliveHost,
             interval: "\(job.keepaliveInterval.milliseconds / 1000) s", wish: JobPages.wish(job.request))
+        content.owner = JobPages.owner(job.owner, claimed: try await self.core.store.claimedOwner(of: job.id))
         if let group = job.groupID { content.group = try await self.core.store.group(id: group)?.name }
         if job.state == .queued, let place = try await self.core.store.queuePlace(of: job.id, now: self.core.clock()) {
             content.queue =

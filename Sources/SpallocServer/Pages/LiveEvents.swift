@@ -34,7 +34,7 @@ struct LiveEvents: Sendable {
     private func jobs(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         let caller = try context.requireCaller()
         try caller.require(caller.user.trustLevel.mayRead)
-        return try self.stream(caller, topics: self.topicsOfJobs())
+        return try self.stream(request, caller, topics: self.topicsOfJobs())
     }
 
     @Sendable
@@ -42,7 +42,7 @@ struct LiveEvents: Sendable {
         let caller = try context.requireCaller()
         guard let id = Int(try context.component("id")), id > 0 else { throw APIError.noJob }
         _ = try await JobService(core: self.core).job(id, for: caller)
-        return try self.stream(caller, topics: self.topics(ofJob: id))
+        return try self.stream(request, caller, topics: self.topics(ofJob: id))
     }
 
     @Sendable
@@ -53,7 +53,7 @@ struct LiveEvents: Sendable {
         guard let machine = self.core.store.catalogue.machine(named: name),
             machine.inService || caller.user.trustLevel.administers
         else { throw APIError.notFound("no machine called \"\(name)\"") }
-        return try self.stream(caller, topics: self.topics(of: machine))
+        return try self.stream(request, caller, topics: self.topics(of: machine))
     }
 
     /// Which jobs there are, which machine's boards they get, and how each gets on.
@@ -92,13 +92,16 @@ struct LiveEvents: Sendable {
 
     // MARK: - The stream
 
-    private func stream(_ caller: Caller, topics: @escaping Topics) throws -> Response {
+    private func stream(_ request: Request, _ caller: Caller, topics: @escaping Topics) throws -> Response {
         guard let place = self.streams.enter(caller.user.id) else {
             throw APIError(.tooManyRequests, "too many pages are open")
         }
         let body = ResponseBody { writer in
             defer { place.leave() }
-            try await self.follow(topics, session: caller.session, into: &writer)
+            // A browser that goes to another page is known to have gone at once, not at the next heartbeat: its place is free.
+            try await request.body.consumeWithCancellationOnInboundClose { _ in
+                try await self.follow(topics, session: caller.session, into: &writer)
+            }
             try await writer.finish(nil)
         }
         var headers: HTTPFields = [
@@ -114,13 +117,14 @@ struct LiveEvents: Sendable {
     @concurrent
     func follow(_ topics: Topics, session: String?, into writer: inout any ResponseBodyWriter) async throws {
         let changes = self.core.changes
+        // Before the page hears that the stream is open and reads itself once more: no change falls between the two.
+        var known = try await topics()
         // A page that comes back after the connection was lost waits so long, in milliseconds.
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
-        var known = try await topics()
         while !Task.isCancelled, !changes.hasEnded {
             await changes.next(known.map { (topic: $0.0, known: $0.1) }, within: LiveEvents.heartbeat)
             // Who is not logged in any more learns nothing more.
-            guard let session, case .user? = try await self.pages.sessions.find(session) else { break }
+            guard let session, try await self.pages.sessions.isAlive(session) else { break }
             if changes.differs(known) {
                 known = try await topics()
                 try await writer.write(ByteBuffer(string: "event: changed\ndata:\n\n"))

@@ -48,9 +48,11 @@ struct PageTemplates: Sendable {
     /// - Throws: ``SpallocServerError`` that names the template that cannot be read.
     init(sources: [String: [UInt8]] = PageTemplates.sources) throws(SpallocServerError) {
         var library = MustacheLibrary()
+        HTMLEscaping.register()
         for (name, source) in sources {
             do {
-                try library.register(String(decoding: source, as: UTF8.self), named: name)
+                // Each for itself: one that another includes begins with the engine's own escaping.
+                try library.register(HTMLEscaping.pragma + String(decoding: source, as: UTF8.self), named: name)
             } catch {
                 throw SpallocServerError(.pages, "the template \(name) cannot be read: \(error)")
             }

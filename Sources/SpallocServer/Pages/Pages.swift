@@ -112,7 +112,9 @@ struct PageGate: RouterMiddleware {
                 guard request.method == .get || request.method == .head else {
                     throw APIError(.unauthorized, "please log in")
                 }
-                return self.pages.redirect(request, to: SpallocPath.login, status: .found)
+                let place = ReturnPlace(of: request, base: self.pages.core.configuration.basePath)
+                let login = place.map { "\(SpallocPath.login)?to=\(Links.escape($0.path))" } ?? SpallocPath.login
+                return self.pages.redirect(request, to: login, status: .found)
             }
             context.caller = caller
             if request.method != .get, request.method != .head {

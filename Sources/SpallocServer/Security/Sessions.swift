@@ -89,6 +89,15 @@ package final class Sessions: Sendable {
         return .user(session.user, csrf: session.csrf)
     }
 
+    /// Whether somebody is logged in with this cookie. Unlike ``find(_:)`` this is no use of the session: a page that is left open does
+    /// not keep it for ever.
+    package func isAlive(_ cookie: String) async throws -> Bool {
+        let key = Sessions.key(cookie)
+        guard let session = try await self.store.session(id: key), session.user.enabled else { return false }
+        let used = max(session.usedAt, self.touched.withLockedValue { $0[key] } ?? session.usedAt)
+        return used + self.idle > self.clock()
+    }
+
     package func end(_ cookie: String) async throws {
         let key = Sessions.key(cookie)
         self.anonymous.withLockedValue { $0[key] = nil }

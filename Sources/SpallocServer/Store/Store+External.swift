@@ -75,7 +75,8 @@ extension Database {
     fileprivate func membershipChange(of user: Int64, _ claimed: Set<ExternalIdentity.Group>) throws -> MembershipChange {
         var change = MembershipChange()
         let present = try self.groups(of: user).filter { $0.type != .internal }
-        for group in claimed.sorted(by: { $0.name < $1.name }) where !present.contains(where: { $0.name == group.name && $0.type == group.type }) {
+        for group in claimed.sorted(by: { $0.name < $1.name })
+        where !present.contains(where: { $0.name == group.name && $0.type == group.type }) {
             if let other = try self.row("SELECT type FROM user_group WHERE name = ?", [group.name]),
                 other["type"] as String != group.type.rawValue
             {

@@ -11,6 +11,8 @@ package struct JobSummary: Sendable {
     package var machine: String?
     package var boards: Int
     package var poweredBoards: Int
+    /// What a client of the legacy port called itself: its jobs all belong to one user.
+    package var claimedOwner: String?
 }
 
 /// Everything that is known of a board without asking it.
@@ -34,24 +36,30 @@ package struct BoardReport: Sendable {
 }
 
 extension Store {
+    /// What a client of the legacy port called itself; nil for all other jobs.
+    package func claimedOwner(of job: Int) async throws -> String? {
+        try await self.pool.read { db in try db.row("SELECT owner FROM v1_job WHERE job_id = ?", [job]).map { $0["owner"] } }
+    }
+
     /// All live jobs, newest first, by one query.
     package func jobSummaries() async throws -> [JobSummary] {
         try await self.pool.read { db in
             try db.rows(
                 """
-                SELECT \(JobRecord.columns), machine.name AS machine_name,
+                SELECT \(JobRecord.columns), machine.name AS machine_name, v1_job.owner AS claimed_owner,
                     (SELECT count(*) FROM job_board WHERE job_board.job_id = job.id AND released_at IS NULL AND releasing = 0)
                         AS boards,
                     (SELECT count(*) FROM job_board JOIN board ON board.id = job_board.board_id
                         WHERE job_board.job_id = job.id AND released_at IS NULL AND releasing = 0 AND board.powered = 1)
                         AS powered_boards
                 FROM \(JobRecord.tables) LEFT JOIN machine ON machine.id = job.machine_id
+                LEFT JOIN v1_job ON v1_job.job_id = job.id
                 WHERE state <> 'DESTROYED' ORDER BY job.id DESC
                 """
             ).map { row in
                 JobSummary(
                     record: JobRecord(row: row), machine: row["machine_name"], boards: row["boards"],
-                    poweredBoards: row["powered_boards"])
+                    poweredBoards: row["powered_boards"], claimedOwner: row["claimed_owner"])
             }
         }
     }

@@ -56,7 +56,7 @@ import Testing
 
     @Test func oneBoardIsExact() {
         let map = self.map(1, [BoardCoordinates(0, 0, 0)])
-        #expect(map.viewBox == "0 0 88 77.3")
+        #expect(map.viewBox == "0 0 88 77.3" && map.width == "88" && map.height == "77.3")
         #expect(map.hexagons.first?.points == "84,38.6 64,73.3 24,73.3 4,38.6 24,4 64,4")
         #expect(map.hexagons.first?.x == "44")
         #expect(map.hexagons.first?.name == "0,0,0")

@@ -123,6 +123,28 @@ import Testing
         }
     }
 
+    /// A page that is left open is no use of its session: it idles out, and the stream with it.
+    @Test func anOpenPageDoesNotKeepItsSession() async throws {
+        let clock = TurnedClock()
+        try await withService(clock: clock.now) { harness, client in
+            let bob = try await Session.logIn(client, as: "bob")
+            let sessions = harness.application.sessions
+            clock.advance(.seconds(1000))
+            #expect(try await sessions.isAlive(bob.cookie))
+            clock.advance(.seconds(801))
+            #expect(try await !sessions.isAlive(bob.cookie))
+            #expect(try await sessions.find(bob.cookie) == nil)
+            let (live, written) = (try self.live(harness), Written())
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await live.follow(live.topicsOfJobs(), session: bob.cookie, into: written) }
+                try await eventually("the stream to begin") { !written.text.isEmpty }
+                _ = try await Session.logIn(client, as: "alice").create()
+                try await group.waitForAll()
+            }
+            #expect(written.changes == 0)
+        }
+    }
+
     @Test func theServicesEndEndsStreams() async throws {
         try await withService { harness, client in
             let alice = try await Session.logIn(client, as: "alice")

@@ -183,7 +183,7 @@ import Testing
             case "end": try await store.removeSession(id: "a")
             case "disable": try await store.setEnabled(false, user: alice.id)
             case "password": try await store.setUser(name: "alice", password: nil, trustLevel: .user)
-            case "sweep": try await store.removeSessions(unusedSince: self.start + .seconds(50))
+            case "sweep": try await store.removeSessions(unusedSince: self.start + .seconds(50), now: self.start)
             // By a foreign key: no statement of ours names the session.
             default: try await store.pool.write { try $0.run("DELETE FROM user WHERE id = ?", [alice.id]) }
             }

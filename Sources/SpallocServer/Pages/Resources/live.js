@@ -25,7 +25,7 @@
       if (fresh === null || old === null) throw new Error("no page");
       const open = [...old.querySelectorAll("details")].map((one) => one.open);
       fresh.querySelectorAll("details").forEach((one, index) => { one.open = open[index] ?? false; });
-      old.replaceWith(document.adoptNode(fresh));
+      if (!fresh.isEqualNode(old)) old.replaceWith(document.adoptNode(fresh));
       status.textContent = "Live, as of " + new Date().toLocaleTimeString() + ".";
     } catch (error) {
       status.textContent = "Not live: " + error.message + ". Reload the page.";
@@ -42,12 +42,10 @@
   };
 
   const events = new EventSource(document.body.dataset.events);
-  let opened = false;
   events.addEventListener("open", () => {
-    // What changed while the connection was lost is not told again.
-    if (opened) changed();
-    opened = true;
     status.textContent = "Live.";
+    // What changed before, since the page was made or while the connection was lost, is not told.
+    changed();
   });
   events.addEventListener("changed", changed);
   events.addEventListener("error", () => { status.textContent = "Not live: the connection is lost."; });

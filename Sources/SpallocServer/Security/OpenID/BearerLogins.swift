@@ -2,6 +2,7 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import HTTPTypes
 import Logging
 
 /// Lets in who brings a token of the configured issuer.
@@ -50,7 +51,8 @@ package struct BearerLogins: Sendable {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            self.logger.error("no keys of the issuer", metadata: ["issuer": "\(self.configuration.issuer)", "error": "\(error)"])
+            self.logger.error(
+                "no keys of the issuer", metadata: ["issuer": "\(self.configuration.issuer)", "error": "\(error)"])
             throw APIError(.serviceUnavailable, "tokens cannot be checked now: their issuer does not answer")
         }
         return try token.verify(keys, for: self.configuration, now: self.clock())

@@ -45,7 +45,9 @@ package struct IssuerKeySet: Sendable {
     private static func verifiers(_ jwk: JWK) async -> [String: any JWTAlgorithm] {
         var verifiers: [String: any JWTAlgorithm] = [:]
         for (type, curve, algorithm) in Self.algorithms
-        where jwk.keyType == type && (jwk.algorithm ?? algorithm) == algorithm && (curve ?? jwk.curve?.rawValue) == jwk.curve?.rawValue {
+        where jwk.keyType == type && (jwk.algorithm ?? algorithm) == algorithm
+            && (curve ?? jwk.curve?.rawValue) == jwk.curve?.rawValue
+        {
             var jwk = jwk
             jwk.algorithm = algorithm
             jwk.keyIdentifier = "key"

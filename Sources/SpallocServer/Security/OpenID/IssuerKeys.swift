@@ -6,6 +6,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOHTTP1
 
 /// Gets what is at an address.
 package typealias IssuerFetch = @Sendable (_ address: String) async throws -> Data
