@@ -9,6 +9,8 @@
 SWIFT ?= swift
 JOBS ?= $(shell nproc)
 VENV ?= .venv-interop
+# The original spalloc_server is of another version than the clients.
+SERVER_VENV ?= .venv-spalloc-server
 PYTHON ?= python3
 RELEASE := .build/release
 FUZZ_INPUTS ?= 1000000
@@ -44,12 +46,14 @@ fuzz:
 
 bench: setup-system setup-python
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r interop/bench/requirements.txt
+	$(PYTHON) -m venv $(SERVER_VENV)
+	$(SERVER_VENV)/bin/pip install --quiet --disable-pip-version-check -r interop/bench/requirements-server.txt
 	$(SWIFT) build -c release -j $(JOBS) --product spalloc
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-bench
 	@echo "-- all processes on one core: the fairest comparison of cost (a wake-up across cores swamps the rest)"
 	PYTHON=$(VENV)/bin/python taskset -c 0 $(RELEASE)/spinnaker-bench proxy memory
 	@echo "-- on all cores, as a user runs it"
-	PYTHON=$(VENV)/bin/python $(RELEASE)/spinnaker-bench
+	PYTHON=$(VENV)/bin/python SPALLOC_SERVER_PYTHON=$(SERVER_VENV)/bin/python $(RELEASE)/spinnaker-bench
 
 docs:
 	$(SWIFT) build -j $(JOBS) --target SpallocClient
@@ -64,11 +68,13 @@ format:
 # Against the release build, which is what people run: the optimiser has its own opinions. Pictures of every web page are
 # in .artifacts/screenshots after it.
 interop: build setup-python setup-browser
+	@dev/setup-system.sh nginx-light openssl
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-sim
 	$(SWIFT) build -c release -j $(JOBS) --product spinnaker-interop
 	cd interop && ../$(VENV)/bin/python -m unittest -v
 
 setup: setup-system setup-python
+	@dev/setup-system.sh nginx-light openssl
 
 setup-system:
 	@dev/setup-system.sh

@@ -8,6 +8,9 @@ import sys
 import threading
 import time
 
+# It logs each job to a file where it is.
+os.chdir(sys.argv[1])
+
 from spalloc_server import async_bmp_controller, controller, server
 
 
@@ -69,8 +72,6 @@ def main(directory, width, height):
     path = os.path.join(directory, "configuration.py")
     with open(path, "w") as text:
         text.write(CONFIGURATION.format(width=width, height=height, port=port))
-    # It logs each job to a file where it runs.
-    os.chdir(directory)
     service = server.SpallocServer(config_filename=path, cold_start=True, port=port)
     limit = time.monotonic() + 60
     while True:

@@ -151,12 +151,18 @@ final class V1Client {
 
     init(port: Int) throws { self.connection = try PlainConnection(port: port) }
 
+    /// A notification has come before the last reply.
+    private var isNotified = false
+
     /// The reply's line.
     func ask(_ command: String, _ arguments: String = "", _ keywords: String = "") throws -> String {
         try self.connection.send("{\"command\": \"\(command)\", \"args\": [\(arguments)], \"kwargs\": {\(keywords)}}\n")
-        let line = try self.connection.line()
-        guard line.hasPrefix(#"{"return""#) else { throw BenchError("\(command): \(line)") }
-        return line
+        while true {
+            let line = try self.connection.line()
+            if line.hasPrefix(#"{"return""#) { return line }
+            guard line.contains("_changed") else { throw BenchError("\(command): \(line)") }
+            self.isNotified = true
+        }
     }
 
     func create(_ arguments: String = "1") throws -> Int {
@@ -165,9 +171,16 @@ final class V1Client {
         return id
     }
 
+    /// As the stock client waits: it is told of changes, and asks then.
     func waitUntilReady(_ job: Int) throws {
-        // State 3 is ready.
-        while (try self.ask("get_job_state", "\(job)")).firstMatch(of: /"state": ?3/) == nil {}
+        _ = try self.ask("notify_job", "\(job)")
+        while true {
+            self.isNotified = false
+            // State 3 is ready.
+            if try self.ask("get_job_state", "\(job)").firstMatch(of: /"state": ?3/) != nil { break }
+            if !self.isNotified { _ = try self.connection.line() }
+        }
+        _ = try self.ask("no_notify_job", "\(job)")
     }
 
     func destroy(_ job: Int) throws { _ = try self.ask("destroy_job", "\(job)", #""reason": "done""#) }
