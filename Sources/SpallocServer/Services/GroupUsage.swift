@@ -77,6 +77,7 @@ package enum BoardHours {
         guard let boardSeconds else { return "no limit" }
         let hundredths = boardSeconds.magnitude / 36
         let fraction = hundredths % 100
-        return "\(boardSeconds < 0 ? "-" : "")\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) board-hours"
+        return
+            "\(boardSeconds < 0 && hundredths > 0 ? "-" : "")\(hundredths / 100).\(fraction < 10 ? "0" : "")\(fraction) board-hours"
     }
 }

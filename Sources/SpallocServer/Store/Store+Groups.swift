@@ -254,7 +254,7 @@ extension Database {
         let charged = quota.map { $0 - (left ?? 0) } ?? used
         try self.record(
             -charged, balance: left, of: group, job: job, by: row["owner"],
-            note: "\(boards) boards for \(milliseconds / Int64(boards) / 1000) s",
+            note: "\(boards) \(boards == 1 ? "board" : "boards") for \(milliseconds / Int64(boards) / 1000) s",
             now: now)
     }
 

@@ -64,7 +64,7 @@ import Testing
     @Test(
         arguments: [
             (nil, "no limit"), (0, "0.00 board-hours"), (3600, "1.00 board-hours"), (1800, "0.50 board-hours"),
-            (-5400, "-1.50 board-hours"), (36, "0.01 board-hours"), (35, "0.00 board-hours"),
+            (-5400, "-1.50 board-hours"), (36, "0.01 board-hours"), (35, "0.00 board-hours"), (-35, "0.00 board-hours"),
         ] as [(Int64?, String)])
     func hoursAreForPeople(seconds: Int64?, text: String) {
         #expect(BoardHours.text(seconds) == text)
