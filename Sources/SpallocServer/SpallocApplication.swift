@@ -194,6 +194,8 @@ public struct SpallocApplication: Sendable {
                 try await self.closeWebSocketsOfTheDisabled()
             },
         ]
+        services.append(HistoryService(core: self.core))
+        services.append(BoardSweepService(care: BoardCare(core: self.core, factory: self.factory)))
         if let v1 { services.append(v1) }
         let metrics = self.core.configuration.metrics
         if let port = metrics.port {
@@ -240,7 +242,10 @@ public struct SpallocApplication: Sendable {
         let memory = MemoryController(core: self.core, connections: self.connections)
         memory.addRoutes(to: api)
         FastDataController(memory: memory).addRoutes(to: api)
+        let care = BoardCare(core: self.core, factory: self.factory)
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
+        BlacklistController(care: care).addRoutes(to: api)
+        HistoryController(core: self.core, tls: tls).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         GroupController(core: self.core).addRoutes(to: api)
         self.addPages(to: base, tls: tls)

@@ -179,6 +179,8 @@ enum Schema {
                     CREATE INDEX session_used ON session (used_at);
                     """)
         }
+        self.addBlacklists(to: &migrator)
+        self.addHistory(to: &migrator)
         return migrator
     }
 }

@@ -29,7 +29,7 @@ extension Store {
     package func machineSnapshots() async throws -> [AllocatorSnapshot.Machine] {
         let catalogue = self.catalogue
         return try await self.pool.read { db in
-            let out = try db.integers("SELECT id FROM board WHERE functioning = 0")
+            let out = try db.integers("SELECT id FROM board WHERE \(Store.isOut)")
             return catalogue.snapshot(taken: [], out: out, queue: []).machines
         }
     }
@@ -51,7 +51,7 @@ extension Store {
             return AllocatorSnapshot.QueuedJob(id: id, request: request, since: (row["created_at"] as Int64) / 1000)
         }
         let taken = try db.integers("SELECT board_id FROM job_board WHERE released_at IS NULL")
-        let out = try db.integers("SELECT id FROM board WHERE functioning = 0")
+        let out = try db.integers("SELECT id FROM board WHERE \(Store.isOut)")
         return catalogue.snapshot(taken: taken, out: out, queue: queue)
     }
 

@@ -81,7 +81,8 @@ import VirtualSpiNNakerHost
                 #expect(try await session.execute(.get, "jobs/\(job)/memory?\(bad)").status == .badRequest, "\(bad)")
             }
 
-            #expect(try await session.execute(.delete, "jobs/\(job)/router?14=33553919&15=-1&13=4294967295").status == .accepted)
+            #expect(
+                try await session.execute(.delete, "jobs/\(job)/router?14=33553919&15=-1&13=4294967295").status == .accepted)
             let filter = try await session.execute(.get, "jobs/\(job)/memory?x=9&y=5&address=\(0xE100_0238)&size=8")
             // 33553919 = 0x1FFFDFF, the lowest byte first.
             let words: [UInt8] = [0xFF, 0xFD, 0xFF, 0x01, 0xFF, 0xFF, 0xFF, 0xFF]
