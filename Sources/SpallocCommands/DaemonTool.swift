@@ -29,7 +29,8 @@ package struct DaemonTool: AsyncParsableCommand {
             """,
         version: VersionCommand.version,
         subcommands: [
-            DaemonServe.self, DaemonCheckConfig.self, DaemonUser.self, DaemonGroup.self, DaemonMachine.self, DaemonBackup.self,
+            DaemonServe.self, DaemonCheckConfig.self, DaemonUser.self, DaemonGroup.self, DaemonMachine.self, DaemonHistory.self,
+            DaemonBackup.self,
         ],
         defaultSubcommand: DaemonServe.self)
 

@@ -202,6 +202,8 @@ public struct SpallocApplication: Sendable {
                 try await self.closeWebSocketsOfTheDisabled()
             },
         ]
+        services.append(HistoryService(core: self.core))
+        services.append(BoardSweepService(care: BoardCare(core: self.core, factory: self.factory)))
         if let v1 { services.append(v1) }
         let metrics = self.core.configuration.metrics
         if let port = metrics.port {
@@ -248,7 +250,10 @@ public struct SpallocApplication: Sendable {
         let memory = MemoryController(core: self.core, connections: self.connections)
         memory.addRoutes(to: api)
         FastDataController(memory: memory).addRoutes(to: api)
+        let care = BoardCare(core: self.core, factory: self.factory)
         BoardHealthController(core: self.core, factory: self.factory).addRoutes(to: api)
+        BlacklistController(care: care).addRoutes(to: api)
+        HistoryController(core: self.core, tls: tls).addRoutes(to: api)
         OperationsController(core: self.core).addRoutes(to: api)
         GroupController(core: self.core).addRoutes(to: api)
         AdminController(service: AdminService(core: self.core, registry: self.registry), tls: tls).addRoutes(to: api)

@@ -47,6 +47,12 @@ package struct Administration: Sendable {
         }
     }
 
+    // MARK: - History
+
+    package func history(_ filter: HistoryFilter, limit: Int, start: Int) async throws -> [EndedJob] {
+        try await self.store.history(filter, limit: limit, start: start)
+    }
+
     // MARK: - Users
 
     package func users() async throws -> [UserRecord] { try await self.store.users() }

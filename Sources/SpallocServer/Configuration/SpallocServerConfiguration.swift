@@ -118,6 +118,33 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         public init() {}
     }
 
+    /// How the boards themselves are looked after.
+    public struct Health: Hashable, Sendable {
+        /// After the start, until all boards are first asked for their serial numbers.
+        public var firstSweep: Duration = .seconds(60)
+        /// Between two such rounds. Zero: they are not asked.
+        public var sweepInterval: Duration = .seconds(86400)
+
+        public init() {}
+    }
+
+    public struct History: Hashable, Sendable {
+        /// Jobs that ended so long ago are moved to the history.
+        public var keepFor: Duration = .seconds(14 * 86400)
+
+        public init() {}
+    }
+
+    /// What users report of boards.
+    public struct Reports: Hashable, Sendable {
+        /// So many reports take a board out of service.
+        public var threshold = 2
+        /// Older ones do not count.
+        public var forgetAfter: Duration = .seconds(30 * 86400)
+
+        public init() {}
+    }
+
     /// The address to listen on.
     public var host: String
     /// 0: any free port; which one it is, the service says when it is ready.
@@ -145,6 +172,9 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     /// The legacy port. Off by default.
     public var v1 = V1()
     public var metrics = Metrics()
+    public var health = Health()
+    public var history = History()
+    public var reports = Reports()
     /// Reverse proxies whose word counts on who asks and whether by TLS (`X-Forwarded-For`, `X-Forwarded-Proto`). From all others these
     /// are ignored.
     public var trustedProxies: [AddressRange] = []
@@ -203,6 +233,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         try require(self.v1.maximumConnections > 0, "the number of v1 connections must be at least 1")
         try require(self.v1.maximumJobs > 0, "the number of v1 jobs must be at least 1")
         try require(self.v1.stall > .zero, "the v1 stall time must be more than 0")
+        try require(self.reports.threshold > 0, "the number of reports that take a board out of service must be at least 1")
         try require(self.lockout.failures > 0, "the number of failures that lock an account must be at least 1")
         for user in self.users {
             try require(!user.name.allSatisfy(\.isWhitespace), "a user has no name")

@@ -26,6 +26,9 @@ import SpallocAPI
 /// | `maximum-body` | bytes of one request: 268435456 |
 /// | `timings` | `long-poll` 30, `minimum-keepalive` 30, `maximum-keepalive` 300, `shutdown` 10, `session-idle` 1800, `websocket-ping` 30 |
 /// | `power` | `off-wait` 30, `settle` 0, `fpga-attempts` 3, `attempts` 2, `retry-interval` 15, `set-aside` 600, `command-timeout` 2, `power-on-timeout` 10 |
+/// | `health` | `first-sweep` 60, `sweep-interval` 86400 (0: boards are not asked for their serial numbers) |
+/// | `history` | `keep-for` 1209600: jobs that ended so long ago are moved to the history |
+/// | `reports` | `threshold` 2 take a board out of service, `forget-after` 2592000 |
 /// | `lockout` | `failures` 3, `duration` 86400 |
 /// | `websockets-per-user` | 2048 |
 /// | `metrics` | `enabled` true, `host` 127.0.0.1, `port` none: no listener of their own |
@@ -183,6 +186,43 @@ struct ConfigurationFile: Decodable {
         }
     }
 
+    struct Health: Decodable {
+        var value = SpallocServerConfiguration.Health()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case firstSweep = "first-sweep"
+            case sweepInterval = "sweep-interval"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            try values.duration(.firstSweep, into: &self.value.firstSweep)
+            try values.duration(.sweepInterval, into: &self.value.sweepInterval)
+        }
+    }
+
+    struct History: Decodable {
+        var value = SpallocServerConfiguration.History()
+
+        enum CodingKeys: String, CodingKey, CaseIterable { case keepFor = "keep-for" }
+        init(from decoder: any Decoder) throws {
+            try decoder.strictContainer(CodingKeys.self).duration(.keepFor, into: &self.value.keepFor)
+        }
+    }
+
+    struct Reports: Decodable {
+        var value = SpallocServerConfiguration.Reports()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case threshold
+            case forgetAfter = "forget-after"
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.value.threshold = try values.decodeIfPresent(Int.self, forKey: .threshold) ?? self.value.threshold
+            try values.duration(.forgetAfter, into: &self.value.forgetAfter)
+        }
+    }
+
     struct V1: Decodable {
         var value = SpallocServerConfiguration.V1()
 
@@ -236,7 +276,7 @@ struct ConfigurationFile: Decodable {
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
         case websocketsPerUser = "websockets-per-user"
-        case timings, power, lockout, metrics, v1
+        case timings, power, health, history, reports, lockout, metrics, v1
     }
 
     init(from decoder: any Decoder) throws {
@@ -258,6 +298,9 @@ struct ConfigurationFile: Decodable {
         configuration.metrics = try values.decodeIfPresent(Metrics.self, forKey: .metrics)?.value ?? configuration.metrics
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power
+        configuration.health = try values.decodeIfPresent(Health.self, forKey: .health)?.value ?? configuration.health
+        configuration.history = try values.decodeIfPresent(History.self, forKey: .history)?.value ?? configuration.history
+        configuration.reports = try values.decodeIfPresent(Reports.self, forKey: .reports)?.value ?? configuration.reports
         configuration.lockout = try values.decodeIfPresent(Lockout.self, forKey: .lockout)?.value ?? configuration.lockout
         configuration.v1 = try values.decodeIfPresent(V1.self, forKey: .v1)?.value ?? configuration.v1
         self.configuration = configuration

@@ -23,14 +23,18 @@ package struct BoardHealth: Hashable, Sendable {
     }
 }
 
-/// `machines/NAME/board-health?x=&y=&z=`: temperatures, voltages, fans, serial number and blacklist of one board, read from its BMP now.
+/// `machines/NAME/board-health?x=&y=&z=`: temperatures, voltages, fans, serial number and blacklist of one board, read from its BMP now;
+/// `last-board-health` is what was said when it was last asked, serial number and temperatures.
 /// For administrators. A resource of its own, for the stock Java client refuses replies with keys that it does not know.
 struct BoardHealthController: Sendable {
     let core: ServiceCore
     let factory: BMPControllerFactory
 
+    private var care: BoardCare { BoardCare(core: self.core, factory: self.factory) }
+
     func addRoutes(to router: RouterGroup<SpallocRequestContext>) {
         router.get("machines/:name/board-health", use: self.read)
+        router.get("machines/:name/last-board-health", use: self.last)
     }
 
     private struct Reply: Encodable {
@@ -57,47 +61,66 @@ struct BoardHealthController: Sendable {
         var blacklist: [Chip]
     }
 
-    @Sendable
-    private func read(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
+    /// What the BMP said when it was last asked.
+    private struct Last: Encodable {
+        var machine: String
+        var board: [Int]
+        var serial: String
+        var temperatures: [String: Double]
+        var at: WireInstant
+    }
+
+    private func board(
+        _ request: Request, _ context: SpallocRequestContext
+    ) throws(APIError) -> (machine: MachineCatalogue.Machine, index: Int, coordinates: BoardCoordinates) {
         let caller = try context.requireCaller()
         try caller.require(caller.user.trustLevel.administers)
         let name = try context.component("name")
-        let catalogue = self.core.store.catalogue
-        guard let machine = catalogue.machine(named: name) else { throw APIError.notFound("no machine called \"\(name)\"") }
+        guard let machine = self.core.store.catalogue.machine(named: name) else {
+            throw .notFound("no machine called \"\(name)\"")
+        }
         let query = Query(request)
         let coordinates = BoardCoordinates(
             try query.number("x", in: 0...255), try query.number("y", in: 0...255), try query.number("z", in: 0...2, default: 0)
         )
-        guard let index = machine.topology.index(of: coordinates) else { throw APIError.notFound("no such board") }
+        guard let index = machine.topology.index(of: coordinates) else { throw .notFound("no such board") }
+        return (machine, index, coordinates)
+    }
+
+    @Sendable
+    private func read(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
+        let (machine, index, coordinates) = try self.board(request, context)
         do {
-            return try .json(Self.reply(try await self.read(machine, index: index), machine: name, board: coordinates))
+            let health = try await self.read(machine, index: index)
+            return try .json(Self.reply(health, machine: machine.name, board: coordinates))
         } catch let error as APIError {
             context.logger.warning("board health", metadata: ["board": "\(coordinates)", "error": "\(error.message)"])
             throw error
         }
     }
 
-    /// Asks a board's BMP.
+    @Sendable
+    private func last(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
+        let (machine, index, coordinates) = try self.board(request, context)
+        guard let place = self.care.place(of: index, in: machine),
+            let last = try await self.core.store.lastHealth(of: place.board)
+        else { throw APIError.empty }
+        return try .json(
+            Last(
+                machine: machine.name, board: [coordinates.x, coordinates.y, coordinates.z], serial: last.serial,
+                temperatures: last.temperatures, at: last.at.wire))
+    }
+
+    /// Asks a board's BMP, and keeps what it says.
     ///
     /// - Throws: 502 when the BMP gives no answer.
     func read(_ machine: MachineCatalogue.Machine, index: Int) async throws -> BoardHealth {
-        guard let board = machine.topology.boards[index],
-            let bmp = self.core.store.catalogue.bmps.first(where: { $0.id == machine.bmpIDs[index] })
-        else { throw APIError.notFound("no such board") }
+        guard let place = self.care.place(of: index, in: machine) else { throw APIError.notFound("no such board") }
         do {
-            // A connection of its own: the frame's worker may be in the middle of a power command.
-            let controller = try await self.factory(bmp)
-            do throws(BMPError) {
-                let health = try await controller.readHealth(slot: board.physical.board)
-                await controller.close()
-                return health
-            } catch {
-                await controller.close()
-                throw error
-            }
+            return try await self.care.withController(place.bmp) { try await self.care.readHealth(of: place, by: $0) }
         } catch let error as BMPError {
             if error == .cancelled { throw CancellationError() }
-            throw APIError(.badGateway, "board \(board.coordinates) of \(machine.name): \(error)")
+            throw APIError(.badGateway, "board \(place.coordinates) of \(machine.name): \(error)")
         }
     }
 
@@ -124,17 +147,9 @@ struct BoardHealthController: Sendable {
     private static func reply(_ health: BoardHealth, machine: String, board: BoardCoordinates) -> Reply {
         let status = health.status
         func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
-        var temperatures: [String: Double] = [:]
-        temperatures["top"] = status.temperatureTop.map(rounded)
-        temperatures["bottom"] = status.temperatureBottom.map(rounded)
-        for sensor in 0..<4 { temperatures["external-\(sensor)"] = status.externalTemperature(sensor).map(rounded) }
         return Reply(
             machine: machine, board: [board.x, board.y, board.z],
-            serial: health.serial.serial.map { word in
-                let digits = String(word, radix: 16)
-                return String(repeating: "0", count: 8 - digits.count) + digits
-            }.joined(separator: "-"),
-            temperatures: temperatures,
+            serial: health.serialText, temperatures: health.temperatures,
             voltages: [
                 "1.2-a": rounded(status.voltage1V2a), "1.2-b": rounded(status.voltage1V2b),
                 "1.2-c": rounded(status.voltage1V2c),

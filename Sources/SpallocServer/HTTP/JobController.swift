@@ -202,7 +202,9 @@ struct JobController: Sendable {
             ids.append(board.id)
         }
         let removed = try await self.core.store.report(
-            boards: ids, job: job.id, reporter: caller.user.id, issue: report.issue, now: self.core.clock())
+            boards: ids, job: job.id, reporter: caller.user.id, issue: report.issue,
+            threshold: self.core.configuration.reports.threshold,
+            since: self.core.clock() + (.zero - self.core.configuration.reports.forgetAfter), now: self.core.clock())
         guard removed > 0 else { return try .json(IssueReply(action: "report noted")) }
         self.core.changes.publish(machine: boards.machine.name)
         return try .json(IssueReply(action: "\(removed) boards taken out of service"))

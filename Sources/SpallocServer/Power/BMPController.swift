@@ -2,6 +2,8 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
+import SpiNNakerWire
+
 /// What the service asks of the BMP of one frame.
 package protocol BMPController: Sendable {
     /// Switches boards, all with one command. Returns when the BMP says it is done.
@@ -12,6 +14,8 @@ package protocol BMPController: Sendable {
     func setLinkStop(slot: Int, fpga: Int, bank: Int, stop: Bool) async throws(BMPError)
     /// Serial number, sensors and blacklist of a board, which may be off.
     func readHealth(slot: Int) async throws(BMPError) -> BoardHealth
+    /// Replaces a board's blacklist, in both places where its BMP keeps it. It holds from the board's next reset.
+    func writeBlacklist(_ list: Blacklist, slot: Int) async throws(BMPError)
     func close() async
 }
 

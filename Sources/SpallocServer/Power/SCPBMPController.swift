@@ -67,6 +67,57 @@ package struct SCPBMPController: BMPController {
         }
     }
 
+    package func writeBlacklist(_ list: Blacklist, slot: Int) async throws(BMPError) {
+        // Unstructured, so that it is not cancelled: between erasing and writing the BMP has no configuration.
+        let result = await Task { () -> Result<Void, BMPError> in
+            do throws(BMPError) {
+                try await self.replaceBlacklist(list, slot: slot)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }.value
+        try result.get()
+    }
+
+    private func replaceBlacklist(_ list: Blacklist, slot: Int) async throws(BMPError) {
+        let piece = SCP.maximumData
+        var old: [UInt8] = []
+        for offset in stride(from: 0, to: BMPConfigurationSector.size, by: piece) {
+            let address = BMPConfigurationSector.address + UInt32(clamping: offset)
+            let bytes = try await self.send(
+                ReadMemory(address: address, size: piece), slot: slot, policy: self.command)
+            old += bytes.bytes.readableBytesView
+        }
+        let sector: BMPConfigurationSector
+        do throws(WireError) {
+            sector = try BMPConfigurationSector(bytes: old)
+        } catch {
+            throw .refused("its configuration cannot be read: \(error)")
+        }
+        let new = sector.with(list).bytes
+        let end = BMPConfigurationSector.address + UInt32(clamping: BMPConfigurationSector.size)
+        let buffer = try await self.send(
+            EraseFlash(start: BMPConfigurationSector.address, end: end), slot: slot, policy: self.command
+        ).word
+        for offset in stride(from: 0, to: new.count, by: piece) {
+            let data = ByteBuffer(bytes: new[offset..<(offset + piece)])
+            try await self.send(
+                WriteMemory(address: buffer &+ UInt32(clamping: offset), data: data), slot: slot, policy: self.command)
+        }
+        try await self.send(
+            WriteFlash(address: BMPConfigurationSector.address, size: UInt32(clamping: new.count), erase: true), slot: slot,
+            policy: self.command)
+        // What the chips are given: the list of the serial flash. It is read back, for a flash can be worn.
+        var bytes = ByteBuffer()
+        list.write(into: &bytes)
+        try await self.send(WriteSerialFlash(address: Blacklist.flashAddress, data: bytes), slot: slot, policy: self.command)
+        let request = ReadSerialFlash(address: Blacklist.flashAddress, size: UInt32(Blacklist.size))
+        guard try await self.send(request, slot: slot, policy: self.command).bytes == bytes else {
+            throw .refused("its serial flash does not hold what was written")
+        }
+    }
+
     package func close() async { self.connection.close() }
 
     @discardableResult

@@ -61,6 +61,7 @@ package struct MachineCatalogue: Sendable {
                 MachineTopology.BoardLink(
                     board: BoardCoordinates(row["x"], row["y"], row["z"]), side: Link(rawValue: row["side"]) ?? .east)
             }
+            let blacklisted = try db.blacklistedLinks(machine: id).filter { !deadLinks.contains($0) }
             let topology = MachineTopology(
                 name: row["name"], tags: Set(tags[id] ?? []), width: row["width"], height: row["height"],
                 boards: boards.map { board in
@@ -69,7 +70,7 @@ package struct MachineCatalogue: Sendable {
                         physical: PhysicalCoordinates(cabinet: board["cabinet"], frame: board["frame"], board: board["number"]),
                         address: board["address"])
                 },
-                deadLinks: Set(deadLinks))
+                deadLinks: Set(deadLinks + blacklisted))
             var boardIDs = [Int64](repeating: 0, count: topology.capacity)
             var bmpIDs = [Int64](repeating: 0, count: topology.capacity)
             for board in boards {
@@ -84,7 +85,7 @@ package struct MachineCatalogue: Sendable {
                     boardIDs: boardIDs, bmpIDs: bmpIDs,
                     absent: try db.rows("SELECT * FROM absent_board WHERE machine_id = ? ORDER BY x, y, z", [id]).map { row in
                         BoardCoordinates(row["x"], row["y"], row["z"])
-                    }, deadLinks: deadLinks))
+                    }, deadLinks: deadLinks + blacklisted))
         }
         self.bmps = try db.rows(
             "SELECT bmp.*, machine.name FROM bmp JOIN machine ON machine.id = bmp.machine_id ORDER BY bmp.id"

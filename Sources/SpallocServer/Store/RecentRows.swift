@@ -114,7 +114,7 @@ final class RecentRows: TransactionObserver, Sendable {
         switch kind {
         // Each use of a session is written down now and then; what is kept here does not change by it.
         case .update(tableName: "session", let columns): columns != ["used_at"]
-        case .update(tableName: "board", let columns): columns.contains("functioning")
+        case .update(tableName: "board", let columns): columns.contains("functioning") || columns.contains("blacklisted")
         case .update(let table, _), .delete(let table): table == "session" || table == "user" || table == "job"
         case .insert: false
         }

@@ -31,8 +31,8 @@ extension Schema {
                         -- Board-seconds, and what was left then; NULL: no limit.
                         amount INTEGER,
                         balance INTEGER,
-                        -- A job is charged once.
-                        job_id INTEGER UNIQUE REFERENCES job,
+                        -- A job is charged once. Its number stays when the job has gone to the history.
+                        job_id INTEGER UNIQUE,
                         by TEXT NOT NULL,
                         note TEXT
                     );

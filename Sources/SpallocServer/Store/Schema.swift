@@ -180,6 +180,8 @@ enum Schema {
                     """)
         }
         self.addExternalUsers(to: &migrator)
+        self.addBlacklists(to: &migrator)
+        self.addHistory(to: &migrator)
         return migrator
     }
 }

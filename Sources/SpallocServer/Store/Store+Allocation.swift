@@ -33,7 +33,7 @@ extension Store {
             return self.catalogue.snapshot(taken: [], out: out, queue: []).machines
         }
         let ticket = self.recent.ticket()
-        let out = try await self.pool.read { try $0.integers("SELECT id FROM board WHERE functioning = 0") }
+        let out = try await self.pool.read { try $0.integers("SELECT id FROM board WHERE \(Store.isOut)") }
         self.recent.keep(outOfService: out, ticket: ticket, now: now)
         return self.catalogue.snapshot(taken: [], out: out, queue: []).machines
     }
@@ -55,7 +55,7 @@ extension Store {
             return AllocatorSnapshot.QueuedJob(id: id, request: request, since: (row["created_at"] as Int64) / 1000)
         }
         let taken = try db.integers("SELECT board_id FROM job_board WHERE released_at IS NULL")
-        let out = try db.integers("SELECT id FROM board WHERE functioning = 0")
+        let out = try db.integers("SELECT id FROM board WHERE \(Store.isOut)")
         return catalogue.snapshot(taken: taken, out: out, queue: queue)
     }
 

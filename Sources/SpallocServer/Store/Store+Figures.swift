@@ -37,7 +37,7 @@ extension Store {
             let rows = try db.rows(
                 """
                 SELECT machine.name, count(board.id) AS boards, total(board.powered) AS powered,
-                count(job_board.id) AS allocated, total(board.functioning = 0 AND job_board.id IS NULL) AS out
+                count(job_board.id) AS allocated, total(\(Store.isOut) AND job_board.id IS NULL) AS out
                 FROM machine JOIN board ON board.machine_id = machine.id
                 LEFT JOIN job_board ON job_board.board_id = board.id AND job_board.released_at IS NULL
                 GROUP BY machine.id ORDER BY machine.name

@@ -91,11 +91,11 @@ extension Store {
 
     /// Boards that are out of service, by the database's number.
     package func boardsOutOfService() async throws -> Set<Int64> {
-        try await self.pool.read { Set(try $0.integers("SELECT id FROM board WHERE functioning = 0")) }
+        try await self.pool.read { Set(try $0.integers("SELECT id FROM board WHERE \(Store.isOut)")) }
     }
 
     package func isFunctioning(board: Int64) async throws -> Bool {
-        try await self.pool.read { try $0.row("SELECT 1 FROM board WHERE id = ? AND functioning = 1", [board]) != nil }
+        try await self.pool.read { try $0.row("SELECT 1 FROM board WHERE id = ? AND NOT \(Store.isOut)", [board]) != nil }
     }
 
     /// Takes a board in or out of service. A job that has it keeps it.
@@ -134,7 +134,8 @@ extension Store {
         try await self.pool.read { db in
             try db.rows(
                 """
-                SELECT board.id, board.functioning, board.powered, board.failure, job_board.job_id FROM board
+                SELECT board.id, NOT \(Store.isOut) AS functioning, board.powered,
+                    coalesce(board.failure, iif(blacklisted = 1, 'blacklisted', NULL)) AS failure, job_board.job_id FROM board
                 LEFT JOIN job_board ON job_board.board_id = board.id AND job_board.released_at IS NULL
                 WHERE board.machine_id = ? ORDER BY x, y, z
                 """, [machine]
@@ -165,9 +166,11 @@ extension Store {
 extension Store {
     /// Notes an issue with boards. A board of which so many different users or jobs have complained goes out of service.
     ///
+    /// - Parameter since: older complaints do not count any more.
+    ///
     /// - Returns: how many went.
     package func report(
-        boards: [Int64], job: Int, reporter: Int64, issue: String, threshold: Int = 2, now: Timestamp
+        boards: [Int64], job: Int, reporter: Int64, issue: String, threshold: Int = 2, since: Timestamp? = nil, now: Timestamp
     ) async throws -> Int {
         try await self.pool.write { db in
             var removed = 0
@@ -177,7 +180,13 @@ extension Store {
                     INSERT INTO board_report (board_id, job_id, reporter_id, at, issue) VALUES (?, ?, ?, ?, ?)
                     ON CONFLICT DO UPDATE SET at = excluded.at, issue = excluded.issue
                     """, [board, job, reporter, now.milliseconds, issue])
-                let reports = try db.integers("SELECT count(*) FROM board_report WHERE board_id = ?", [board]).first ?? 0
+                let reports =
+                    try db.integers(
+                        """
+                        SELECT (SELECT count(*) FROM board_report WHERE board_id = ?1 AND at >= ?2)
+                            + (SELECT count(*) FROM report_history WHERE board_id = ?1 AND at >= ?2)
+                        """, [board, since?.milliseconds ?? .min]
+                    ).first ?? 0
                 guard reports >= threshold else { continue }
                 try db.run(
                     "UPDATE board SET functioning = 0, failure = ? WHERE id = ? AND functioning = 1",

@@ -105,7 +105,11 @@ extension Store {
 
     /// Forgets what was reported of a board. Whether it is in service stays as it is.
     package func clearReports(of board: Int64) async throws {
-        try await self.pool.write { try $0.run("DELETE FROM board_report WHERE board_id = ?", [board]) }
+        try await self.pool.write { db in
+            try db.run("DELETE FROM board_report WHERE board_id = ?", [board])
+            // Those of the history stay in it, and count no more.
+            try db.run("UPDATE report_history SET board_id = NULL WHERE board_id = ?", [board])
+        }
     }
 
     // MARK: - Users and sessions

@@ -8,7 +8,7 @@ import SpiNNakerWire
 import VirtualSpiNNaker
 
 /// A board of which only the fast protocols' cores run: a gatherer on its Ethernet chip, an extra monitor on each chip, and as much of
-/// SC&MP as sets a tag and reads and writes memory. `Host` is whatever tells senders apart.
+/// SC&MP as sets a tag and reads and writes memory, and of a BMP as switches it on. `Host` is whatever tells senders apart.
 ///
 /// It behaves as the cores of SpiNNFrontEndCommon do, their silence towards anything unexpected included.
 package final class FastDataBoard<Host: Sendable> {
@@ -166,6 +166,9 @@ package final class FastDataBoard<Host: Sendable> {
             payload.writeBytes(self.read(chip, at: packet.arguments.arg1, count: Int(min(packet.arguments.arg2, 256))))
         case .write:
             self.write(packet.data.readableBytesView, to: chip, at: packet.arguments.arg1)
+        // As far as it is its own BMP.
+        case .bmpPower, .linkWrite: break
+        case .linkRead: payload.writeInteger(packet.arguments.arg3, endianness: .little)
         default:
             result = .badCommand
         }

@@ -28,6 +28,7 @@ enum BenchService {
         func readFPGAFlag(slot: Int, fpga: Int) async throws(BMPError) -> UInt32 { UInt32(fpga) }
         func setLinkStop(slot: Int, fpga: Int, bank: Int, stop: Bool) async throws(BMPError) {}
         func readHealth(slot: Int) async throws(BMPError) -> BoardHealth { throw .refused("there is no board") }
+        func writeBlacklist(_ list: Blacklist, slot: Int) async throws(BMPError) { throw .refused("there is no board") }
         func close() async {}
     }
 

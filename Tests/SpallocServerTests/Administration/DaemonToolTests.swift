@@ -6,6 +6,7 @@ import Foundation
 import GRDB
 import HTTPTypes
 import SpallocAPI
+import SpallocAllocator
 import SpallocServer
 import SpiNNakerMachine
 import Testing
@@ -25,12 +26,43 @@ import Testing
     }
 
     @Test(arguments: [
-        ["nonsense"], ["serve"], ["check-config"], ["user", "add"], ["machine", "import"], ["backup", "x"], ["--nonsense"],
+        ["nonsense"], ["serve"], ["history", "--from", "soon", "--config", "x"], ["check-config"], ["user", "add"],
+        ["machine", "import"], ["backup", "x"], ["--nonsense"],
     ])
     func aWrongCommandLineIsCode2(_ arguments: [String]) async throws {
         try await withDaemonTool { tool in
             let outcome = await tool.run(arguments, secret: nil)
             #expect(outcome.code == 2 && outcome.err.contains("Usage: spallocd") && outcome.out == "", "\(outcome)")
+        }
+    }
+
+    // MARK: - history
+
+    @Test func historyIsCSV() async throws {
+        try await withDaemonTool(configuration: #"{"database":"spalloc.sqlite"}"#) { tool in
+            let none = await tool.configured("history")
+            #expect(none.code == 1 && none.err.contains("there is no database"), "\(none)")
+            let store = try Store(path: tool.databasePath)
+            try await store.ensureUser(.init(name: "ada", password: "secret"), rounds: 2)
+            let ada = try #require(try await store.user(named: "ada")?.0.id)
+            let now = Timestamp(milliseconds: 1_700_000_000_000)
+            let job = try await store.createJob(
+                owner: ada, request: CreateJobRequest(), wanted: try JobRequest(CreateJobRequest()), keepalive: .seconds(60),
+                host: nil,
+                now: now)
+            _ = try await store.destroy(job.job, reason: "no, \"really\"", now: now + .seconds(5))
+            for archived in [0, 1] {
+                #expect(try await store.archive(endedBefore: now + .seconds(5 + archived * 10)) == archived)
+                let all = await tool.configured("history", "--owner", "ada")
+                #expect(
+                    all.out
+                        == "job,owner,group,machine,boards,created,allocated,finished,reason\n"
+                        + #"1,ada,,,0,2023-11-14T22:13:20Z,,2023-11-14T22:13:25Z,"no, ""really""""#, "\(all)")
+            }
+            let later = await tool.configured("history", "--from", "2023-11-15")
+            #expect(
+                later.code == 0 && later.out == "job,owner,group,machine,boards,created,allocated,finished,reason", "\(later)")
+            try store.close()
         }
     }
 

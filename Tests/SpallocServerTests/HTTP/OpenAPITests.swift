@@ -261,6 +261,14 @@ import Testing
             try await witness.ask(root, .get, "emergencyStop?commandCode=red", 200)
             try await witness.ask(alice, .post, "jobs", 503, body: #"{"keepalive-interval":60}"#)
 
+            try await witness.ask(
+                root, .put, "admin/blacklist?machine=m1&x=0&y=0", 200, body: #"{"chips":[{"x":1,"y":1,"dead":true}]}"#)
+            try await witness.ask(root, .get, "admin/blacklist?machine=m1&x=0&y=0", 200)
+            try await witness.ask(root, .get, "machines/m1/last-board-health?x=0&y=0", 200)
+            try await witness.ask(root, .get, "history", 200)
+            try await witness.ask(alice, .get, "history?limit=1&from=2020-01-01", 200)
+            try await witness.ask(alice, .get, "history?from=yesterday", 400)
+
             // Nobody.
             let nobody = Session(client: client, cookie: "0", csrf: "")
             for operation in APIOperation.all where operation.isRoute && operation.path.hasPrefix(SpallocPath.serviceRoot) {

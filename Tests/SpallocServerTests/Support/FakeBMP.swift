@@ -18,6 +18,9 @@ final class FakeBMP: Sendable {
         var silent = 0
         /// Slots stopped at (slot, fpga, bank).
         var stopped: Set<[Int]> = []
+        /// The last word of each slot's serial number, if it is another than 0xABCD, and what its flash holds.
+        var serials: [Int: UInt32] = [:]
+        var blacklists: [Int: Blacklist] = [:]
         /// Power-on waits here until it is let go.
         var gate: Nudge?
     }
@@ -74,12 +77,19 @@ struct FakeBMPController: BMPController {
 
     func readHealth(slot: Int) async throws(BMPError) -> BoardHealth {
         try self.answer("health \(slot)")
+        let (serial, blacklist) = self.bmp.state.withLockedValue { ($0.serials[slot] ?? 0xABCD, $0.blacklists[slot]) }
         return BoardHealth(
-            serial: BoardSerial(hardwareVersion: 5, serial: [1, 2, 3, 0xABCD], flashBuffer: 0, boardStatus: 0, vectors: 0),
+            serial: BoardSerial(hardwareVersion: 5, serial: [1, 2, 3, serial], flashBuffer: 0, boardStatus: 0, vectors: 0),
             status: BoardStatus(
                 converters: [0, 1966, 1966, 1966, 2949, 0, 3604, 3276], internalTemperatures: [25 * 256 + 128, .min, 0, 0],
                 externalTemperatures: [.min, 40 * 256, .min, .min], fans: [1200, -1, -1, -1], warnings: 3),
-            blacklist: Blacklist(entries: [.init(chip: ChipID(2, 3), deadPhysicalCores: 0b101, deadLinks: [.west])]))
+            blacklist: blacklist
+                ?? Blacklist(entries: [.init(chip: ChipID(2, 3), deadPhysicalCores: 0b101, deadLinks: [.west])]))
+    }
+
+    func writeBlacklist(_ list: Blacklist, slot: Int) async throws(BMPError) {
+        try self.answer("blacklist \(slot)")
+        self.bmp.state.withLockedValue { $0.blacklists[slot] = list }
     }
 
     func close() async {}

@@ -87,6 +87,43 @@ extension APIOperation {
                 Self.machineName, .query("x", .integer(0...255), required: true),
                 .query("y", .integer(0...255), required: true), .query("z", JSONSchema.integer(0...2).withDefault(0)),
             ], access: .from(.admin), [.ok(.boardHealth, "What the BMP says"), .badRequest, Self.noMachine, .badGateway]),
+        .init(
+            .get, Self.api + "history", "jobs", "Jobs that have ended", text: "Also as application/x-ndjson and as text/csv.",
+            [
+                .query("from", .string, "A moment or a day: they ended then or later"),
+                .query("to", .string, "They ended before"),
+                .query("owner", .string, "Users may name themselves only"), .query("machine", .string),
+                .query("limit", JSONSchema.integer(1...10_000).withDefault(1000)),
+                .query("start", JSONSchema.integer(from: 0).withDefault(0)),
+            ], access: .from(.user), [.ok(.history, "The jobs"), .badRequest]),
+        .init(
+            .get, Self.machine + "/last-board-health", "machines", "What a board's BMP said when it was last asked",
+            [
+                Self.machineName, .query("x", .integer(0...255), required: true),
+                .query("y", .integer(0...255), required: true), .query("z", JSONSchema.integer(0...2).withDefault(0)),
+            ], access: .from(.admin),
+            [.ok(.lastBoardHealth, "What it said"), .done(204, "It was never asked"), .badRequest, Self.noMachine]),
+        .init(
+            .get, Self.api + "admin/blacklist", "machines", "What is broken on a board",
+            text: "With Accept: text/plain as lines like \"chip 1 2 core 3,4 link 0\" and \"chip 5 6 dead\".",
+            Self.anyBoard + [.flag("read", "Asks the board, and keeps what it says")], access: .from(.admin),
+            [.ok(.blacklist, "The list"), .badRequest, Self.noMachine, .badGateway]),
+        .init(
+            .put, Self.api + "admin/blacklist", "machines", "Writes a list of what is broken into the board's flash",
+            text: "JSON, or text/plain as it is read. It holds from the board's next power-on; the allocator knows it at once.",
+            Self.anyBoard, body: .json(.blacklistChips), access: .from(.admin),
+            [
+                .ok(.blacklist, "The list as it is now"), .badRequest, Self.noMachine,
+                .text(409, "The board was exchanged: read its own list first"), .badGateway,
+            ]),
+    ]
+
+    /// A board by one of its three names.
+    private static let anyBoard: [APIOperation.Parameter] = [
+        .query("machine", .string, required: true), .query("x", .integer(0...255)), .query("y", .integer(0...255)),
+        .query("z", JSONSchema.integer(0...2).withDefault(0)), .query("cabinet", .integer(0...255)),
+        .query("frame", JSONSchema.integer(0...255).withDefault(0)), .query("board", .integer(0...255)),
+        .query("address", .string),
     ]
 
     // MARK: - Jobs

@@ -6,6 +6,8 @@ import SpallocAPI
 
 /// The shapes that bodies have, by the names that the document gives them. Each is a type of SpallocAPI, or a controller's reply.
 package enum APISchema: String, CaseIterable, Sendable {
+    case blacklist = "Blacklist"
+    case blacklistChips = "BlacklistChips"
     case boardCoords = "BoardCoords"
     case boardHealth = "BoardHealth"
     case boardSide = "BoardSide"
@@ -19,12 +21,14 @@ package enum APISchema: String, CaseIterable, Sendable {
     case addresses = "Addresses"
     case groupAccount = "GroupAccount"
     case groupList = "GroupList"
+    case history = "History"
     case issueReply = "IssueReply"
     case issueReport = "IssueReport"
     case job = "JobDescription"
     case jobList = "JobList"
     case jobMachine = "JobMachine"
     case jobState = "JobState"
+    case lastBoardHealth = "LastBoardHealth"
     case machine = "MachineDetail"
     case machineBrief = "MachineBrief"
     case machineList = "MachineList"
@@ -42,6 +46,7 @@ package enum APISchema: String, CaseIterable, Sendable {
             self.shapeOfJobs
         case .groupAccount, .groupList: self.shapeOfGroups
         case .adminGroup, .adminMember, .adminUser, .addresses: self.shapeOfAdministration
+        case .blacklist, .blacklistChips, .lastBoardHealth, .history: self.shapeOfBoards
         default: self.shapeOfPlaces
         }
     }
@@ -105,6 +110,43 @@ package enum APISchema: String, CaseIterable, Sendable {
     }
 
     private static let linkEnd = JSONSchema.object(["board": .schema(.boardCoords), "direction": .schema(.boardSide)])
+
+    // MARK: - Boards as hardware
+
+    private static let blacklistedChips = JSONSchema.array(
+        of: .object(
+            ["x": .integer(0...7), "y": .integer(0...7)],
+            optional: [
+                "dead": .boolean, "dead-physical-cores": .array(of: .integer(0...17)),
+                "dead-links": .array(of: .integer(0...5)),
+            ]))
+
+    private var shapeOfBoards: JSONSchema {
+        switch self {
+        case .history:
+            .object(
+                [
+                    "jobs": .array(
+                        of: .object(
+                            [
+                                "id": .integer(from: 1), "owner": .string, "boards": .integer(from: 0), "created": .instant,
+                                "finished": .instant,
+                            ], optional: ["group": .string, "machine": .string, "allocated": .instant, "reason": .string]))
+                ], optional: ["next": .uri]
+            ).described("The jobs that ended last come first")
+        case .blacklistChips: .object(["chips": Self.blacklistedChips])
+        case .blacklist:
+            .object([
+                "machine": .string, "board": .schema(.triad), "serial": .string, "at": .instant, "stale": .boolean,
+                "chips": Self.blacklistedChips,
+            ]).described("stale: the board was exchanged since; the list is of the one before and is not acted on")
+        default:
+            .object([
+                "machine": .string, "board": .schema(.triad), "serial": .string, "temperatures": .dictionary(of: .number),
+                "at": .instant,
+            ])
+        }
+    }
 
     // MARK: - Groups
 
