@@ -210,11 +210,13 @@ import Testing
             try await database.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE")
             }
+            let page = try await database.read { db in
+                try UInt64.fetchOne(db, sql: "SELECT rootpage FROM sqlite_schema WHERE name = 'job_owner'")
+            }
             try database.close()
-            // The last page, as a bad disk leaves it.
+            // The page of an index that nobody needs for a backup, as a bad disk leaves it.
             let file = try FileHandle(forUpdating: URL(fileURLWithPath: tool.databasePath))
-            let size = try file.seekToEnd()
-            try file.seek(toOffset: size - 4096)
+            try file.seek(toOffset: (try #require(page) - 1) * 4096)
             try file.write(contentsOf: Data(repeating: 0xFF, count: 4096))
             try file.close()
             let outcome = await tool.configured("backup", tool.path("copy"))
