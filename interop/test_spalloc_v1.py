@@ -13,6 +13,9 @@ import unittest
 
 from demo_service import demo_service
 
+# Programs that are started here are interrupted here; a shell that runs the tests in the background would have them deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LIMIT = 60.0
 # Its programs and our Python are in the same directory.
 PROGRAMS = os.path.dirname(sys.executable)

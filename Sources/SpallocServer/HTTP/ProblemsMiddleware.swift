@@ -21,11 +21,11 @@ struct ProblemsMiddleware: RouterMiddleware {
             return try await next(request, context)
         } catch let error as APIError {
             if error.status == .noContent { return Response(status: .noContent) }
-            return Response.text(error.message + "\n", status: error.status, headers: error.headers)
+            return Response.problem(error.message, status: error.status, headers: error.headers)
         } catch let error as BadRequest {
-            return Response.text(error.reason + "\n", status: .badRequest)
+            return Response.problem(error.reason, status: .badRequest)
         } catch let error as HTTPError {
-            return Response.text((error.body ?? error.status.reasonPhrase) + "\n", status: error.status)
+            return Response.problem(error.body ?? error.status.reasonPhrase, status: error.status)
         } catch let error as DatabaseError {
             context.logger.error("database error", metadata: ["error": "\(error)"])
             return Response.text("failed\n", status: .internalServerError)
@@ -41,6 +41,18 @@ struct ProblemsMiddleware: RouterMiddleware {
 }
 
 extension Response {
+    /// One line, whatever a request that is quoted in it had in it.
+    static func problem(_ message: String, status: HTTPResponse.Status, headers: HTTPFields = [:]) -> Response {
+        var line = ""
+        for scalar in message.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: line.unicodeScalars.append("\u{FFFD}")
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
+        return Response.text(line + "\n", status: status, headers: headers)
+    }
+
     static func text(
         _ text: String, status: HTTPResponse.Status = .ok, headers: HTTPFields = [:], type: String = "text/plain; charset=UTF-8"
     ) -> Response {

@@ -51,6 +51,17 @@ import Testing
         }
     }
 
+    /// Errors are one line, whatever of the request they quote.
+    @Test(arguments: ["a%0Ab", "a%0D%0Ab", "%C2%85x", "%E2%80%A8x", "%00"])
+    func whatIsQuotedMakesNoSecondLine(name: String) async throws {
+        try await self.withRoot { _, _, root in
+            let reply = try await root.execute(.get, "admin/board?machine=\(name)&x=0&y=0")
+            #expect(reply.status == .notFound)
+            #expect(reply.text.hasSuffix("\n") && reply.text.contains("\u{FFFD}"))
+            #expect(reply.text.dropLast().allSatisfy { !$0.isNewline })
+        }
+    }
+
     @Test func itSaysWhatThereIs() async throws {
         try await self.withRoot { _, _, root in
             for path in ["admin", "admin/"] {
