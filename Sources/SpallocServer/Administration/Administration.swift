@@ -69,7 +69,7 @@ package struct Administration: Sendable {
 
     /// That ``addUser(_:password:trustLevel:)`` may add a user of this name: asked before the password is.
     package func requireFree(_ name: String) async throws {
-        guard UserName.isValid(name) else {
+        guard AccountName.isValid(name) else {
             throw SpallocServerError(
                 .administration, "\"\(name)\" is no user name: 1 to 64 characters, no blanks, no colon, nothing invisible")
         }
@@ -150,8 +150,8 @@ package struct Administration: Sendable {
 
     /// - Parameter quota: in board-seconds; nil: no limit.
     package func addGroup(_ name: String, quota: Int64?, members: [String]) async throws {
-        guard UserName.isValid(name) else {
-            throw SpallocServerError(.administration, "\"\(name)\" is no name of a group: \(UserName.rule)")
+        guard AccountName.isValid(name) else {
+            throw SpallocServerError(.administration, "\"\(name)\" is no name of a group: \(AccountName.rule)")
         }
         for member in members { _ = try await self.requireUser(member) }
         guard

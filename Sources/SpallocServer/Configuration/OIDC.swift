@@ -47,7 +47,7 @@ extension SpallocServerConfiguration {
             try require(!self.audiences.isEmpty && !self.audiences.contains(""), "no audience: anybody's tokens would do")
             try require(!self.usernameClaim.isEmpty, "no username-claim")
             try require(
-                self.usernamePrefix.isEmpty || UserName.isValid(self.usernamePrefix),
+                self.usernamePrefix.isEmpty || AccountName.isValid(self.usernamePrefix),
                 "\"\(self.usernamePrefix)\" cannot begin a user's name")
             try require(
                 self.trustLevel != .admin && self.trustLevel != .nmpiExec, "trust-level is more than a stranger may have")

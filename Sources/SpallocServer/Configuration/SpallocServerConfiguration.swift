@@ -242,7 +242,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         let names = self.users.map(\.name)
         try require(Set(names).count == names.count, "two users have the same name")
         for group in self.groups {
-            try require(UserName.isValid(group.name), "\"\(group.name)\" is no name of a group")
+            try require(AccountName.isValid(group.name), "\"\(group.name)\" is no name of a group")
             try require(group.quota.map { $0 >= 0 } ?? true, "group \"\(group.name)\" has a negative quota")
         }
         try require(Set(self.groups.map(\.name)).count == self.groups.count, "two groups have the same name")

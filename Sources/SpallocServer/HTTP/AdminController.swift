@@ -42,11 +42,6 @@ struct AdminController: Sendable {
         Links(request, listensWithTLS: self.tls, basePath: self.core.configuration.basePath).url("\(SpallocPath.admin)\(path)")
     }
 
-    private func id(_ name: String, _ context: SpallocRequestContext) throws(APIError) -> Int64 {
-        guard let id = Int64(try context.component(name)) else { throw .notFound("nothing here") }
-        return id
-    }
-
     // MARK: - Machines and boards
 
     @Sendable
@@ -154,13 +149,13 @@ struct AdminController: Sendable {
 
     @Sendable
     private func user(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        try .json(try await self.record(try await self.service.user(try self.id("id", context)), request))
+        try .json(try await self.record(try await self.service.user(try context.row("id", missing: "nothing here")), request))
     }
 
     /// What is not said stays as it is.
     @Sendable
     private func updateUser(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        let (id, caller) = (try self.id("id", context), try context.requireCaller())
+        let (id, caller) = (try context.row("id", missing: "nothing here"), try context.requireCaller())
         let user = try await self.service.user(id)
         let wanted = try await request.decodeJSON(AdminUser.self)
         guard wanted.isInternal != false || wanted.password == nil else {
@@ -180,7 +175,7 @@ struct AdminController: Sendable {
 
     @Sendable
     private func deleteUser(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        let id = try self.id("id", context)
+        let id = try context.row("id", missing: "nothing here")
         let user = try await self.service.user(id)
         try await self.service.deleteUser(id, by: try context.requireCaller())
         return Response.text("deleted user \(user.name)")
@@ -216,13 +211,13 @@ struct AdminController: Sendable {
 
     @Sendable
     private func group(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        try .json(try await self.record(try await self.service.group(try self.id("id", context)), request))
+        try .json(try await self.record(try await self.service.group(try context.row("id", missing: "nothing here")), request))
     }
 
     /// No name keeps the name; no quota is no limit.
     @Sendable
     private func updateGroup(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        let (id, caller) = (try self.id("id", context), try context.requireCaller())
+        let (id, caller) = (try context.row("id", missing: "nothing here"), try context.requireCaller())
         let group = try await self.service.group(id)
         let wanted = try await request.decodeJSON(AdminGroup.self)
         if let name = wanted.name, name != group.name { try await self.service.renameGroup(id, to: name) }
@@ -235,7 +230,7 @@ struct AdminController: Sendable {
 
     @Sendable
     private func deleteGroup(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        let id = try self.id("id", context)
+        let id = try context.row("id", missing: "nothing here")
         let group = try await self.service.group(id)
         try await self.service.deleteGroup(id)
         return Response.text("deleted group \(group.name)")
@@ -251,7 +246,7 @@ struct AdminController: Sendable {
 
     @Sendable
     private func addMember(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        let group = try await self.service.group(try self.id("id", context))
+        let group = try await self.service.group(try context.row("id", missing: "nothing here"))
         guard let name = try await request.decodeJSON(AdminMember.self).userName else {
             throw APIError.badRequest("a member needs user-name")
         }
@@ -267,8 +262,8 @@ struct AdminController: Sendable {
     }
 
     private func found(_ context: SpallocRequestContext) async throws -> (GroupRecord, UserRecord) {
-        let group = try await self.service.group(try self.id("id", context))
-        let id = try self.id("member", context)
+        let group = try await self.service.group(try context.row("id", missing: "nothing here"))
+        let id = try context.row("member", missing: "nothing here")
         guard let user = try await self.core.store.members(of: group.id).first(where: { $0.id == id }) else {
             throw APIError.notFound("There is no such member.")
         }

@@ -47,6 +47,14 @@ package struct SpallocRequestContext: RequestContext {
         return caller
     }
 
+    /// The number of a row that a path component is.
+    ///
+    /// - Parameter missing: what is said, with 404, of a component that is none.
+    func row(_ name: String, missing: String) throws(APIError) -> Int64 {
+        guard let row = Int64(try self.component(name)) else { throw .notFound(missing) }
+        return row
+    }
+
     /// A path component, decoded.
     package func component(_ name: String) throws(APIError) -> String {
         guard let value = self.parameters.get(name), let decoded = value.removingPercentEncoding else {

@@ -34,8 +34,7 @@ struct AdminGroupPages: Sendable {
     }
 
     private func id(_ context: SpallocRequestContext) throws(APIError) -> Int64 {
-        guard let id = Int64(try context.component("id")) else { throw .notFound("There is no such group.") }
-        return id
+        try context.row("id", missing: "There is no such group.")
     }
 
     // MARK: - List

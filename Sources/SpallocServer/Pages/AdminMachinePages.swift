@@ -68,7 +68,7 @@ struct AdminMachinePages: Sendable {
                 outBoards: out.map { board in
                     let name = self.name(board.id)
                     return OutBoard(
-                        machine: name.machine, name: name.name, path: name.path, why: board.failure ?? "not known",
+                        machine: name.machine, name: name.name, path: name.path, why: board.outOfService ?? "",
                         back: board.retryAt?.onPage ?? "when somebody says so")
                 }, hasOut: !out.isEmpty), for: try context.requireCaller())
     }
@@ -232,8 +232,7 @@ struct AdminMachinePages: Sendable {
                 health = Health(failure: error.message)
             }
         }
-        var service = detail.functioning ? "in service" : "out of service"
-        if let why = detail.failure, !detail.functioning { service += ": \(why)" }
+        var service = detail.outOfService.map { "out of service: \($0)" } ?? "in service"
         if let back = detail.retryAt { service += "; tried again at \(back.onPage)" }
         let reports = try await self.core.store.boardReports(of: detail.id).map(self.row)
         return BoardContent(

@@ -64,8 +64,7 @@ struct AdminUserPages: Sendable {
     }
 
     private func id(_ context: SpallocRequestContext) throws(APIError) -> Int64 {
-        guard let id = Int64(try context.component("id")) else { throw .notFound("There is no such user.") }
-        return id
+        try context.row("id", missing: "There is no such user.")
     }
 
     // MARK: - List

@@ -18,7 +18,7 @@ package struct AdminService: Sendable {
 
     /// - Throws: 400 for a name or password that cannot be, 409 for a name that is taken.
     package func createUser(_ name: String, password: String, trustLevel: TrustLevel) async throws {
-        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard AccountName.isValid(name) else { throw APIError.badRequest(AccountName.rule) }
         try self.requirePassword(password)
         guard try await self.core.store.user(named: name) == nil else {
             throw APIError(.conflict, "There is a user \"\(name)\" already.")
@@ -33,7 +33,7 @@ package struct AdminService: Sendable {
         guard let oidc = self.core.configuration.oidc else {
             throw APIError.badRequest("There is no issuer of tokens configured, so every user is internal.")
         }
-        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard AccountName.isValid(name) else { throw APIError.badRequest(AccountName.rule) }
         guard name.hasPrefix(oidc.usernamePrefix), name.count > oidc.usernamePrefix.count else {
             throw APIError.badRequest("Users of the issuer are called \"\(oidc.usernamePrefix)…\".")
         }
@@ -67,7 +67,7 @@ package struct AdminService: Sendable {
     /// The jobs go with the user.
     package func rename(_ id: Int64, to name: String, by caller: Caller) async throws {
         let user = try await self.changeable(id, by: caller)
-        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard AccountName.isValid(name) else { throw APIError.badRequest(AccountName.rule) }
         guard try await self.core.store.rename(user: user.id, to: name) else {
             throw APIError(.conflict, "There is a user \"\(name)\" already.")
         }
@@ -133,7 +133,7 @@ package struct AdminService: Sendable {
     package func createGroup(
         _ name: String, type: GroupType = .internal, quota: Int64?, by caller: Caller
     ) async throws -> GroupRecord {
-        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard AccountName.isValid(name) else { throw APIError.badRequest(AccountName.rule) }
         guard quota.map({ $0 >= 0 }) ?? true else { throw APIError.badRequest("A quota is not negative.") }
         guard
             let group = try await self.core.store.addGroup(
@@ -144,7 +144,7 @@ package struct AdminService: Sendable {
 
     package func renameGroup(_ id: Int64, to name: String) async throws {
         let group = try await self.group(id)
-        guard UserName.isValid(name) else { throw APIError.badRequest(UserName.rule) }
+        guard AccountName.isValid(name) else { throw APIError.badRequest(AccountName.rule) }
         guard try await self.core.store.rename(group: group.id, to: name) else {
             throw APIError(.conflict, "There is a group \"\(name)\" already.")
         }
@@ -266,9 +266,9 @@ package struct AdminService: Sendable {
     }
 }
 
-/// What a user may be called.
-package enum UserName {
-    static let rule = "A user's name has 1 to 64 characters, no blanks, no colon, nothing invisible."
+/// What a user or a group may be called.
+package enum AccountName {
+    static let rule = "A name has 1 to 64 characters, no blanks, no colon, nothing invisible."
 
     /// A colon would end the name in Basic authentication; blanks at the ends are cut off at login.
     package static func isValid(_ name: String) -> Bool {

@@ -19,6 +19,8 @@ package struct JobSummary: Sendable {
 package struct BoardDetail: Sendable {
     package var id: Int64
     package var functioning: Bool
+    /// By its blacklist the board cannot be used, whatever else is known of it.
+    package var isBlacklisted: Bool
     package var failure: String?
     package var retryAt: Timestamp?
     package var powered: Bool
@@ -81,7 +83,7 @@ extension Store {
                 """
                 SELECT board.*, job_board.job_id FROM board
                 LEFT JOIN job_board ON job_board.board_id = board.id AND job_board.released_at IS NULL
-                WHERE functioning = 0 ORDER BY machine_id, x, y, z
+                WHERE \(Store.isOut) ORDER BY machine_id, x, y, z
                 """
             ).map(BoardDetail.init(row:))
         }
@@ -111,64 +113,20 @@ extension Store {
             try db.run("UPDATE report_history SET board_id = NULL WHERE board_id = ?", [board])
         }
     }
-
-    // MARK: - Users and sessions
-
-    package func sessionCount(of user: Int64) async throws -> Int {
-        try await self.pool.read {
-            try Int.fetchOne($0, sql: "SELECT count(*) FROM session WHERE user_id = ?", arguments: [user]) ?? 0
-        }
-    }
-
-    /// Ends all of a user's sessions but one, named as the store names it.
-    package func removeSessions(of user: Int64, except kept: String?) async throws {
-        try await self.pool.write { db in
-            try db.run("DELETE FROM session WHERE user_id = ? AND id IS NOT ?", [user, kept])
-        }
-    }
-
-    /// - Returns: false: the name is taken.
-    package func rename(user: Int64, to name: String) async throws -> Bool {
-        try await self.pool.write { db in
-            guard try db.row("SELECT 1 FROM user WHERE name = ? AND id <> ?", [name, user]) == nil else { return false }
-            try db.run("UPDATE user SET name = ? WHERE id = ?", [name, user])
-            return true
-        }
-    }
-
-    /// Of another trust: all of the user's sessions end.
-    package func setTrustLevel(_ trustLevel: TrustLevel, user: Int64) async throws {
-        try await self.pool.write { db in
-            try db.run("UPDATE user SET trust = ? WHERE id = ?", [trustLevel.rawValue, user])
-            try db.run("DELETE FROM session WHERE user_id = ?", [user])
-        }
-    }
-
-    package func liveJobCount(of user: Int64) async throws -> Int {
-        try await self.pool.read { db in
-            try Int.fetchOne(
-                db, sql: "SELECT count(*) FROM job WHERE owner_id = ? AND state <> 'DESTROYED'", arguments: [user]) ?? 0
-        }
-    }
-
-    /// - Returns: false: the user has jobs, live or past, and stays for their sake.
-    package func deleteUser(_ user: Int64) async throws -> Bool {
-        try await self.pool.write { db in
-            guard
-                try db.row(
-                    "SELECT 1 FROM job WHERE owner_id = ?1 UNION SELECT 1 FROM board_report WHERE reporter_id = ?1", [user])
-                    == nil
-            else { return false }
-            try db.run("DELETE FROM user WHERE id = ?", [user])
-            return true
-        }
-    }
 }
 
 extension BoardDetail {
+    /// Why no job is given the board; nil: it is in service.
+    var outOfService: String? {
+        let reasons: [String] =
+            (self.functioning ? [] : [self.failure ?? "not known why"])
+            + (self.isBlacklisted ? ["its Ethernet chip is dead by its blacklist"] : [])
+        return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
+    }
+
     fileprivate init(row: Row) {
         self.init(
-            id: row["id"], functioning: row["functioning"], failure: row["failure"],
+            id: row["id"], functioning: row["functioning"], isBlacklisted: row["blacklisted"], failure: row["failure"],
             retryAt: (row["retry_at"] as Int64?).map(Timestamp.init(milliseconds:)), powered: row["powered"],
             lastOn: (row["power_on_at"] as Int64?).map(Timestamp.init(milliseconds:)),
             lastOff: (row["power_off_at"] as Int64?).map(Timestamp.init(milliseconds:)), job: row["job_id"])

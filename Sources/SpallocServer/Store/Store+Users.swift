@@ -134,7 +134,57 @@ extension Store {
         }
     }
 
+    /// - Returns: false: the name is taken.
+    package func rename(user: Int64, to name: String) async throws -> Bool {
+        try await self.pool.write { db in
+            guard try db.row("SELECT 1 FROM user WHERE name = ? AND id <> ?", [name, user]) == nil else { return false }
+            try db.run("UPDATE user SET name = ? WHERE id = ?", [name, user])
+            return true
+        }
+    }
+
+    /// Of another trust: all of the user's sessions end.
+    package func setTrustLevel(_ trustLevel: TrustLevel, user: Int64) async throws {
+        try await self.pool.write { db in
+            try db.run("UPDATE user SET trust = ? WHERE id = ?", [trustLevel.rawValue, user])
+            try db.run("DELETE FROM session WHERE user_id = ?", [user])
+        }
+    }
+
+    package func liveJobCount(of user: Int64) async throws -> Int {
+        try await self.pool.read { db in
+            try Int.fetchOne(
+                db, sql: "SELECT count(*) FROM job WHERE owner_id = ? AND state <> 'DESTROYED'", arguments: [user]) ?? 0
+        }
+    }
+
+    /// - Returns: false: the user has jobs, live or past, and stays for their sake.
+    package func deleteUser(_ user: Int64) async throws -> Bool {
+        try await self.pool.write { db in
+            guard
+                try db.row(
+                    "SELECT 1 FROM job WHERE owner_id = ?1 UNION SELECT 1 FROM board_report WHERE reporter_id = ?1", [user])
+                    == nil
+            else { return false }
+            try db.run("DELETE FROM user WHERE id = ?", [user])
+            return true
+        }
+    }
+
     // MARK: - Sessions
+
+    package func sessionCount(of user: Int64) async throws -> Int {
+        try await self.pool.read {
+            try Int.fetchOne($0, sql: "SELECT count(*) FROM session WHERE user_id = ?", arguments: [user]) ?? 0
+        }
+    }
+
+    /// Ends all of a user's sessions but one, named as the store names it.
+    package func removeSessions(of user: Int64, except kept: String?) async throws {
+        try await self.pool.write { db in
+            try db.run("DELETE FROM session WHERE user_id = ? AND id IS NOT ?", [user, kept])
+        }
+    }
 
     package func addSession(
         id: String, user: Int64, csrf: String, expiry: Timestamp? = nil, now: Timestamp

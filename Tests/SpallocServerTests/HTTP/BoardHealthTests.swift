@@ -90,12 +90,7 @@ import VirtualSpiNNakerHost
         try await withVirtualMachineHost(description, logger: quiet) { host in
             let directory = try temporaryDirectory()
             defer { try? FileManager.default.removeItem(at: directory) }
-            let machine = MachineDefinition(
-                name: "m1", width: 1, height: 1,
-                boards: host.boards.map {
-                    .init(coordinates: $0.coordinates, physical: $0.physical, address: $0.address.description)
-                },
-                bmps: host.bmps.map { .init(cabinet: $0.cabinet, frame: $0.frame, address: $0.address.description) })
+            let machine = MachineDefinition(of: host)
             let application = try await SpallocApplication.build(
                 configuration: testConfiguration(in: directory, machines: [machine]), logger: quiet)
             try await application.application().test(.router) { client in

@@ -6,8 +6,10 @@ import Foundation
 import HTTPTypes
 import HummingbirdTesting
 import SpallocAPI
+import SpallocAllocator
 import SpallocServer
 import SpiNNakerMachine
+import SpiNNakerWire
 import Testing
 
 @Suite(.timeLimit(.minutes(3))) struct AdminPageTests {
@@ -179,6 +181,24 @@ import Testing
             #expect(back.status == .seeOther)
             let second = try await carol.create()
             _ = try await carol.wait(second, for: [.ready])
+        }
+    }
+
+    /// A board that its blacklist takes out is in no list of what works, and says why.
+    @Test func aBlacklistedBoardIsShownAsOut() async throws {
+        try await self.withRoot { harness, _, root in
+            let machine = try #require(harness.store.catalogue.machine(named: "m1"))
+            let board = machine.boardIDs[try #require(machine.topology.index(of: BoardCoordinates(0, 0, 2)))]
+            try await harness.store.setBlacklist(
+                try Blacklist(text: "chip 0 0 dead"), of: board, serial: "1", now: harness.core.clock())
+            let why = "its Ethernet chip is dead by its blacklist"
+            let menu = try await root.page("admin/").text
+            #expect(menu.contains("1 out of service") && menu.contains(why))
+            #expect(try await root.page("admin/boards?machine=m1&where=0,0,2").text.contains("<dd>out of service: \(why)</dd>"))
+            let form = ["machine": "m1", "where": "0,0,2", "enabled": "false", "reason": "dust"]
+            #expect(try await root.submit("admin/boards", form).status == .seeOther)
+            #expect(try await root.page("admin/").text.contains("dust; \(why)"))
+            #expect(try await root.page("machine_info/m1").text.contains("class=\"board out\""))
         }
     }
 

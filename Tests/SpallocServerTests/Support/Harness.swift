@@ -13,6 +13,7 @@ import SpallocAPI
 import SpallocServer
 import SpiNNakerMachine
 import Testing
+import VirtualSpiNNakerHost
 
 /// A service with a database of its own, a machine, users, and BMPs that are not there.
 struct Harness: Sendable {
@@ -198,4 +199,16 @@ func eventually(_ what: String, _ condition: @Sendable () async throws -> Bool) 
         _ = await Nudge().wait(.milliseconds(2))
     }
     throw TimedOut(what: what)
+}
+
+extension MachineDefinition {
+    /// The machine of one triad that a host of virtual boards is.
+    init(of host: VirtualMachineHost) {
+        self.init(
+            name: "m1", width: 1, height: 1,
+            boards: host.boards.map {
+                .init(coordinates: $0.coordinates, physical: $0.physical, address: $0.address.description)
+            },
+            bmps: host.bmps.map { .init(cabinet: $0.cabinet, frame: $0.frame, address: $0.address.description) })
+    }
 }

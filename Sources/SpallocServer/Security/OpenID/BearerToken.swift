@@ -110,7 +110,7 @@ package struct ExternalIdentity: Hashable, Sendable {
             let given = Self.value(claims, at: configuration.usernameClaim) as? String, !given.isEmpty
         else { return nil }
         self.init(subject: subject, name: configuration.usernamePrefix + given, expiry: expiry)
-        guard UserName.isValid(self.name) else { return nil }
+        guard AccountName.isValid(self.name) else { return nil }
         self.groups = Self.groups(claims, user: given, configuration)
     }
 
@@ -133,7 +133,7 @@ package struct ExternalIdentity: Hashable, Sendable {
             (collaboratories + own).prefix(500).map {
                 Group(name: $0, type: .collaboratory, quota: configuration.collaboratoryQuota)
             } + organisations.prefix(500).map { Group(name: $0, type: .organisation, quota: configuration.organisationQuota) }
-        ).filter { UserName.isValid($0.name) }
+        ).filter { AccountName.isValid($0.name) }
     }
 
     /// Pays when its user does not say which group does.
