@@ -30,7 +30,7 @@ package final class ChipMemory {
 
     init(chip: NativeChip) {
         self.chip = chip
-        let routes = LazyRoutes(chip: chip)
+        let routes = Routes(of: chip)
         self.sdramPages = SDRAMPages(chip: chip, routes: routes)
         self.systemRAMPages = SystemRAMPages(chip: chip, routes: routes)
         self.routerPages = RouterPages(chip: chip, routes: routes)
