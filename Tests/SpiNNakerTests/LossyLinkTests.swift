@@ -19,7 +19,7 @@ import VirtualSpiNNaker
 /// back, and no host can tell.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct LossyLinkTests {
     private func withLossyBoards(
-        seed: UInt64, _ body: (Transceiver, [LossyLink], inout Seeded) async throws -> Void
+        seed: UInt64, _ body: (Transceiver, [LossyLink], inout SeededGenerator) async throws -> Void
     ) async throws {
         let host = try await InMemoryHost.make(
             VirtualMachineDescription(.triads(width: 1, height: 1), bootTimeScale: 0, isPoweredAtStart: true))
@@ -32,7 +32,7 @@ import VirtualSpiNNaker
         configuration.retries = 200
         let lossy = try await host.boardLinks().mapValues { LossyLink($0, seed: seed) }
         try await withTransceiver(links: lossy.mapValues { $0 as any DatagramLink }, configuration: configuration) {
-            var random = Seeded(seed: seed)
+            var random = SeededGenerator(seed: seed)
             try await body($0, Array(lossy.values), &random)
         }
         let lost = lossy.values.reduce(0) { $0 + $1.lost.withLockedValue { $0 } }
@@ -109,17 +109,17 @@ private final class LossyLink: DatagramLink, DatagramReceiver, @unchecked Sendab
     var linkDescription: String { "\(self.link.linkDescription), lossy" }
     let lost = NIOLockedValueBox(0)
     private let link: any DatagramLink
-    private var random: Seeded
+    private var random: SeededGenerator
     private var receiver: (any DatagramReceiver)?
     private var held: [ByteBuffer] = []
 
     init(_ link: any DatagramLink, seed: UInt64) {
         self.link = link
         self.eventLoop = link.eventLoop
-        self.random = Seeded(seed: seed)
+        self.random = SeededGenerator(seed: seed)
     }
 
-    private func isUnlucky() -> Bool { Int.random(in: 0..<10, using: &self.random) == 0 }
+    private func isUnlucky() -> Bool { self.random.chance(0.1) }
     private func isLost() -> Bool {
         guard self.isUnlucky() else { return false }
         self.lost.withLockedValue { $0 += 1 }
@@ -149,18 +149,5 @@ private final class LossyLink: DatagramLink, DatagramReceiver, @unchecked Sendab
         let receiver = self.receiver
         self.receiver = nil
         receiver?.linkClosed(error)
-    }
-}
-
-/// SplitMix64: a failing test says which seed it had.
-private struct Seeded: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { self.state = seed }
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
