@@ -14,7 +14,16 @@ import Glibc
 #endif
 
 /// Looks at one socket until there is something to read: see ``ReplyWatch``.
-enum SocketWatch {
+struct SocketWatch {
+    /// nil: there is none, as in a test. Asked for once, since that costs as much as to look. Looking at it after its channel has closed, when
+    /// the number may be another file's, ends the watch too soon or too late and does no harm.
+    private let socket: CInt?
+
+    /// On the channel's event loop.
+    init(_ channel: any Channel) {
+        self.socket = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { $0 }
+    }
+
     /// On a single processor the peer could not answer while we look.
     static let hasProcessorToSpare = SocketWatch.usableProcessors > 1
 
@@ -33,17 +42,15 @@ enum SocketWatch {
         return count > 0 ? count : nil
     }
 
-    /// Returns as soon as the channel's socket can be read, or has failed, or `time` is over. On the channel's event loop, which does
-    /// nothing else meanwhile.
-    static func wait(for channel: any Channel, atMost time: TimeAmount) {
+    /// Returns as soon as the socket can be read, or has failed, or `time` is over. On the channel's event loop, which does nothing
+    /// else meanwhile.
+    func wait(atMost time: TimeAmount) {
+        guard let socket = self.socket else { return }
         let end = NIODeadline.now() + time
-        // Without a socket (a channel in a test, or one that is closed) there is nothing to look at.
-        _ = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { socket in
-            var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-            repeat {
-                // Interrupted by a signal: the event loop sees to the rest.
-                if poll(&entry, 1, 0) != 0 { return }
-            } while NIODeadline.now() < end
-        }
+        var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        repeat {
+            // Interrupted by a signal: the event loop sees to the rest.
+            if poll(&entry, 1, 0) != 0 { return }
+        } while NIODeadline.now() < end
     }
 }

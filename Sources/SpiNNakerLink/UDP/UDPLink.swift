@@ -26,6 +26,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
 
     private let channel: any Channel
     private let handler: UDPLinkHandler
+    private let socketWatch: SocketWatch
 
     /// Opens a socket that sends to `port` of `address`, and hears only from there.
     ///
@@ -64,6 +65,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
         self.channel = channel
         self.eventLoop = channel.eventLoop
         self.handler = handler
+        self.socketWatch = SocketWatch(channel)
         self.peer = peer
         self.linkDescription = "\(address):\(port)"
         self.replyWatch = address.isLoopback && SocketWatch.hasProcessorToSpare ? .always : .never
@@ -90,7 +92,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
 
     public func watch(for time: TimeAmount) {
         self.eventLoop.assertInEventLoop()
-        SocketWatch.wait(for: self.channel, atMost: time)
+        self.socketWatch.wait(atMost: time)
     }
 }
 

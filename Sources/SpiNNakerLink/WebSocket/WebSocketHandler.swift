@@ -99,6 +99,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
     private var isReading = false
     /// What is written now leaves at the end of this read anyway.
     private var isCompletingRead = false
+    private var socketWatch: SocketWatch?
     /// How long the socket is looked at after the next write.
     private var watchTime: TimeAmount?
     private var heldBack: [ByteBuffer] = []
@@ -179,6 +180,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         self.channelIsWritable = context.channel.isWritable
+        self.socketWatch = SocketWatch(context.channel)
         // Frames are small and their latency is what counts.
         if let options = context.channel.syncOptions {
             try? options.setOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -308,7 +310,7 @@ package final class WebSocketHandler: ChannelInboundHandler {
         self.out = nil
         self.outCapacity = min(max(512, out.readableBytes), 64 * 1024)
         context.writeAndFlush(self.wrapOutboundOut(out), promise: nil)
-        if let watchTime { SocketWatch.wait(for: context.channel, atMost: watchTime) }
+        if let watchTime { self.socketWatch?.wait(atMost: watchTime) }
     }
 
     // MARK: Ending
