@@ -87,6 +87,52 @@ extension SimToolTests {
         }
     }
 
+    /// The process's standard input, for as long as `body` runs, is what `write` is given.
+    private func withStandardInput(_ body: (_ write: (String) -> Void, _ end: () -> Void) async throws -> Void) async throws {
+        var ends: [Int32] = [0, 0]
+        try #require(pipe(&ends) == 0)
+        let saved = dup(STDIN_FILENO)
+        dup2(ends[0], STDIN_FILENO)
+        var isOpen = true
+        func end() {
+            if isOpen { close(ends[1]) }
+            isOpen = false
+        }
+        defer {
+            end()
+            dup2(saved, STDIN_FILENO)
+            close(saved)
+            close(ends[0])
+        }
+        try await body({ text in _ = text.withCString { write(ends[1], $0, strlen($0)) } }, end)
+    }
+
+    @Test func commandsComeFromStandardInput() async throws {
+        try await self.withStandardInput { write, _ in
+            let tool = Tool()
+            async let code = tool.run(["spinn3", "--base", "auto", "--interactive", "--quiet"])
+            write("power on 0\nsta")
+            write("tus\r\nbogus\n# nothing\n")
+            await tool.out.wait(for: "1 of 1 boards on, 0 booted")
+            write("quit\n")
+            #expect(await code == 0)
+            #expect(tool.out.text.split(separator: "\n").count == 1, "power says nothing, quit neither")
+            #expect(tool.err.text == #"error: there is no command "bogus"; help lists them"#)
+        }
+    }
+
+    /// The end of standard input is not the end of the machine; its last line needs no end.
+    @Test func standardInputMayEnd() async throws {
+        try await self.withStandardInput { write, end in
+            try await Sim.withSimulator("spinn3", "--interactive") { sim in
+                write("power on all\nstatus")
+                end()
+                await sim.out.wait(for: "1 of 1 boards on")
+                #expect(await sim.tell("status").out.hasPrefix("1 of 1 boards on"))
+            }
+        }
+    }
+
     @Test func machinesRunSideBySide() async throws {
         try await Sim.withSimulator("spinn3") { one in
             try await Sim.withSimulator("spinn5") { other in

@@ -157,6 +157,11 @@ struct ModelTests {
         let memory = try self.chip().memory
         let root: UInt32 = 0x6024_0000
         let block = Heap.allocate(64, owner: 0x1E07, root: root, in: memory)
+        // One whose header leads backwards.
+        let backwards = Heap.allocate(64, owner: 0x1E08, root: root, in: memory)
+        try #require(backwards != 0)
+        memory.write32(backwards - 8, root)
+        #expect(Heap.release(backwards, root: root, in: memory) == nil)
         // What looks like an allocated block, but where none can be: inside, unaligned, and beyond the heap.
         let sentinel = memory.read32(root + 8)
         for payload in [block + 16, sentinel + 8, sentinel + 0x100, root + 8] {
@@ -224,6 +229,17 @@ struct ModelTests {
         }
         _ = (1...3).map { RouterCopy.release(application: $0, isCleared: true, in: memory, copy: copy) }
         #expect(RouterCopy.allocate(1023, application: 9, in: memory, copy: copy) == 1, "one block again")
+    }
+
+    /// Bits 12...8 of an owner are the core that has loaded the entry: they do not matter to whom it belongs.
+    @Test func blocksBelongToTheApplicationWhateverCoreLoadedThem() throws {
+        let copy = try self.machine.readWord(0xF500_7FD4)
+        for owner in [0x801E, 0x831E, 0x9F1E, 0x801F, 0x001E] as [UInt32] {
+            let first = try self.machine.ask(AllocateRouterEntries(count: 1, application: 9)).word
+            let word = try self.machine.readWord(copy + 16 * first)
+            try self.machine.writeWord(word & 0xFFFF | owner << 16, to: copy + 16 * first)
+        }
+        #expect(try self.machine.ask(FreeRouterEntriesOfApplication(application: 30, clear: false)).word == 3)
     }
 
     private func entry(_ index: UInt32) throws -> [UInt32] {
