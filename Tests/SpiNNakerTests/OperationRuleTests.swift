@@ -123,7 +123,7 @@ extension OperationTests {
     }
 
     /// Ten are named, and the others counted.
-    @Test(arguments: [(1, ""), (10, ""), (12, "; and 2 more")])
+    @Test(arguments: [(1, ""), (10, ""), (11, "; and 1 more"), (17, "; and 7 more")])
     func aLongListOfLateCoresIsCut(_ count: Int, _ ending: String) async throws {
         try await self.with { packet in
             guard packet.command == .read else { return (.ok, words(0)) }
