@@ -13,7 +13,7 @@ import Testing
 
 /// Operations whose far end must do something particular.
 @Suite(.timeLimit(.minutes(3))) struct OperationTests {
-    private func with(
+    func with(
         _ answer: @escaping @Sendable (SCPPacket) -> (result: SCPResult, payload: ByteBuffer)?,
         _ body: (Transceiver, AnsweringLink) async throws -> Void
     ) async throws {

@@ -88,8 +88,20 @@ import Testing
         #expect(machine[ChipID(1, 2)]?.applicationCores.isEmpty == true)
     }
 
+    /// Below five there is something wrong with a chip.
+    @Test(arguments: [(4, true), (5, false)] as [(UInt8, Bool)]) func fewCoresAreNoted(_ cores: UInt8, _ isFew: Bool) throws {
+        var survey = self.survey()
+        survey.answers[ChipID(1, 0)]?.workingCores = cores
+        let machine = try survey.machine()
+        #expect(machine.notes == (isFew ? [.fewCores(ChipID(1, 0), 4)] : []))
+        #expect(machine[ChipID(1, 0)]?.applicationCores == Array(1..<cores))
+    }
+
     @Test func withoutItsRootThereIsNoMachine() {
         var survey = self.survey()
+        survey.answers[.origin]?.nearestEthernet = ChipID(4, 4)
+        #expect(throws: TransceiverError.self) { try survey.machine() }
+        survey = self.survey()
         survey.answers[.origin]?.address = nil
         #expect(throws: TransceiverError.self) { try survey.machine() }
         survey.answers[.origin] = nil

@@ -16,10 +16,12 @@ import Testing
         var readCompletes = 0
         var endings: [WebSocketEnding] = []
         var echoes = false
+        var onMessage: (String) -> Void = { _ in }
         func webSocketOpened(_ socket: WebSocketHandler) { self.socket = socket }
         func webSocketReceived(_ message: ByteBuffer) {
             self.messages.append(String(buffer: message))
             if self.echoes { self.socket?.putMessage(message) }
+            self.onMessage(String(buffer: message))
         }
         func webSocketReadComplete() { self.readCompletes += 1 }
         func webSocketClosed(_ ending: WebSocketEnding) { self.endings.append(ending) }
@@ -220,5 +222,82 @@ import Testing
         for byte in bytes.readableBytesView { try end.channel.writeInbound(ByteBuffer(bytes: [byte])) }
         #expect(end.user.messages == ["slowly"])
         #expect(try end.writes() == [[.binary(ByteBuffer(string: "slowly"))]])
+    }
+
+    /// What a message causes may be a read: that comes behind the rest of its own read, and nothing is lost or turned round.
+    @Test func aReadWithinAReadWaitsForItsTurn() throws {
+        let end = try End()
+        end.user.onMessage = { message in
+            guard message == "a" else { return }
+            for text in ["c", "d"] {
+                var bytes = ByteBuffer()
+                bytes.putWebSocketFrame(.binary, ByteBuffer(string: text), maskKey: 7)
+                end.channel.pipeline.fireChannelRead(bytes)
+            }
+        }
+        try end.receive((.binary, ByteBuffer(string: "a")), (.binary, ByteBuffer(string: "b")))
+        #expect(end.user.messages == ["a", "b", "c", "d"])
+    }
+
+    @Test func eventsOfOthersGoOn() throws {
+        final class Listener: ChannelInboundHandler {
+            typealias InboundIn = Any
+            var events: [String] = []
+            func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) { self.events.append("\(event)") }
+        }
+        let end = try End()
+        let listener = Listener()
+        try end.channel.pipeline.syncOperations.addHandler(listener)
+        end.channel.pipeline.fireUserInboundEventTriggered("of somebody else")
+        end.channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        #expect(listener.events == ["of somebody else"])
+    }
+
+    /// Any mixture of frames and noise, cut anywhere: whole messages arrive up to the first thing that is none, the end is told
+    /// once, nothing comes behind it, and the peer gets one close at most.
+    @Test(arguments: [WebSocketRole.server, .client])
+    func anythingMayCome(role: WebSocketRole) throws {
+        var state = UInt64(4)
+        func below(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % limit
+        }
+        var ended = 0
+        for round in 0..<400 {
+            let end = try End(role, limit: 300)
+            var bytes = ByteBuffer()
+            var expected: [String] = []
+            var isClean = true
+            for number in 0..<below(12) {
+                let key = role == .server ? UInt32(below(1 << 30)) : nil
+                switch below(10) {
+                case 0..<6:
+                    let text = String(repeating: "m\(number).", count: 1 + below(60))
+                    bytes.putWebSocketFrame(.binary, ByteBuffer(string: text), maskKey: key)
+                    isClean = isClean && text.utf8.count <= 300
+                    if isClean { expected.append(text) }
+                case 6: bytes.putWebSocketFrame(.ping, ByteBuffer(repeating: 1, count: below(126)), maskKey: key)
+                case 7:
+                    bytes.putWebSocketFrame(below(2) == 0 ? .text : .close, ByteBuffer(), maskKey: key)
+                    isClean = false
+                default:
+                    if below(3) > 0 { continue }
+                    // Reserved bits are never right.
+                    bytes.writeInteger(UInt8(0xF0 | below(16)))
+                    for _ in 0..<(14 + below(40)) { bytes.writeInteger(UInt8(below(256))) }
+                    isClean = false
+                }
+            }
+            while bytes.readableBytes > 0, let piece = bytes.readSlice(length: min(bytes.readableBytes, 1 + below(200))) {
+                try end.channel.writeInbound(piece)
+            }
+            #expect(end.user.messages == expected, "round \(round)")
+            #expect(end.user.endings.count == (isClean ? 0 : 1), "round \(round)")
+            let closes = try end.writes().joined().filter { if case .close = $0 { true } else { false } }
+            #expect(closes.count == (isClean ? 0 : 1), "round \(round)")
+            ended += isClean ? 0 : 1
+            _ = try? end.channel.finish()
+        }
+        #expect((40..<360).contains(ended))
     }
 }
