@@ -185,6 +185,16 @@ public struct SpallocApplication: Sendable {
         }
     }
 
+    /// A websocket ends with the session or the token that opened it. An open one is a use of its session, which does not idle meanwhile.
+    ///
+    /// - Returns: when the next one ends.
+    package func closeWebSocketsWithoutAccess() async throws -> Timestamp? {
+        for session in self.registry.sessions where try await !self.sessions.keep(key: session) {
+            self.registry.closeAll(session: session)
+        }
+        return self.registry.closeEnded(now: self.core.clock())
+    }
+
     /// The port of the metrics' own listener; nil if there is none, and until it listens.
     package var metricsPort: Int? { self.metricsListener.withLockedValue { $0 } }
 
@@ -203,8 +213,11 @@ public struct SpallocApplication: Sendable {
             PowerService(core: self.core, factory: self.factory),
             AllocatorService(core: self.core),
             ExpiryService(core: self.core) { [sessions] in
+                // First those that a websocket uses are used.
+                let next = try await self.closeWebSocketsWithoutAccess()
                 try await sessions.sweep()
                 try await self.closeWebSocketsOfTheDisabled()
+                return next
             },
         ]
         services.append(HistoryService(core: self.core))
