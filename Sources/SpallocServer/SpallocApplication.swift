@@ -79,6 +79,9 @@ public struct SpallocApplication: Sendable {
         try configuration.validate()
         if let tls = configuration.tls { _ = try self.tlsConfiguration(tls) }
         _ = try IssuerHTTP(configuration.oidc)
+        for program in configuration.notify.programs where !FileManager.default.isExecutableFile(atPath: program) {
+            throw SpallocServerError(.configuration, "notify: \(program) is no program that can be run")
+        }
         let path = configuration.databasePath
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
@@ -221,6 +224,7 @@ public struct SpallocApplication: Sendable {
             },
         ]
         services.append(HistoryService(core: self.core))
+        services.append(NotifyService(core: self.core))
         services.append(BoardSweepService(care: BoardCare(core: self.core, factory: self.factory)))
         if let v1 { services.append(v1) }
         let metrics = self.core.configuration.metrics

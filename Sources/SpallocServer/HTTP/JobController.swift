@@ -206,7 +206,12 @@ struct JobController: Sendable {
             boards: ids, job: job.id, reporter: caller.user.id, issue: report.issue,
             threshold: self.core.configuration.reports.threshold,
             since: self.core.clock() + (.zero - self.core.configuration.reports.forgetAfter), now: self.core.clock())
+        self.core.notify(.issueReport, boards: ids, reason: report.issue, job: job.id, user: caller.user.name)
         guard removed > 0 else { return try .json(IssueReply(action: "report noted")) }
+        self.core.notify(
+            .boardsOutOfService, boards: try await self.core.store.outOfService(among: ids),
+            reason: "reported: \(report.issue)",
+            job: job.id)
         self.core.changes.publish(machine: boards.machine.name)
         return try .json(IssueReply(action: "\(removed) boards taken out of service"))
     }

@@ -216,6 +216,7 @@ package struct AdminService: Sendable {
             throw APIError.badRequest("Say why the board goes out of service: whoever repairs it wants to know.")
         }
         try await self.core.store.setFunctioning(functioning, board: board, failure: String(reason.prefix(200)))
+        if !functioning { self.core.notify(.boardsOutOfService, boards: [board], reason: reason) }
         self.machineChanged(machine)
     }
 

@@ -46,6 +46,7 @@ package struct ReloadableSetting: Sendable {
         .init("health", \.health, reloadable: true),
         .init("history", \.history, reloadable: true),
         .init("reports", \.reports, reloadable: true),
+        .init("notify", \.notify, reloadable: true),
         .init("power", \.power, reloadable: true),
         .init("lockout", \.lockout, reloadable: true),
         .init("metrics", \.metrics, reloadable: false),

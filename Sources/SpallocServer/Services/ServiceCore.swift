@@ -16,6 +16,7 @@ package final class ServiceCore: Sendable {
     package let allocatorNudge = Nudge()
     package let powerNudge = Nudge()
     package let expiryNudge = Nudge()
+    package let notices = NoticeQueue()
     /// Told of every change of a job: how the proxy learns that a job has ended.
     private let observers = NIOLockedValueBox<[@Sendable (JobChange) -> Void]>([])
     /// After the emergency stop no job is created.
