@@ -131,6 +131,34 @@ import Testing
         }
     }
 
+    @Test func boardsThatFailAreTold() async throws {
+        try await self.withProgram("cat >> \"$D/all\"") { directory, program in
+            try await withService(configure: {
+                $0.notify.command = [program]
+                $0.reports.threshold = 1
+            }) { harness, client in
+                let alice = try await Session.logIn(client, as: "alice")
+                let board = #""board":{"x":0,"y":0,"z":1},"machine-name":"m1""#
+                // One whose FPGAs never come up, and one of which somebody complains.
+                harness.bmp.set { $0.badFPGAs = [1: 100] }
+                _ = try await alice.create(#"{"keepalive-interval":"PT120S",\#(board)}"#)
+                try await eventually("the first to be told") { self.read(directory, "all")?.hasSuffix("\n") == true }
+                let job = try await alice.create()
+                _ = try await alice.wait(job, for: [.ready])
+                let report = #"{"issue":"hot","boards":[{"chip":[0,0]}]}"#
+                #expect(try await alice.execute(.post, "jobs/\(job)/report-issue", body: report).status == .ok)
+                try await eventually("all to be told") { self.read(directory, "all")?.split(separator: "\n").count == 3 }
+                let fields = try (self.read(directory, "all") ?? "").split(separator: "\n")
+                    .map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] ?? [:] }
+                #expect(
+                    fields.map { $0["kind"] as? String } == ["boards-out-of-service", "issue-report", "boards-out-of-service"])
+                #expect(fields[0]["boards"] as? [String] == ["0,0,1"] && (fields[0]["reason"] as? String)?.isEmpty == false)
+                #expect(fields[2]["reason"] as? String == "reported: hot" && fields[2]["job"] as? Int == job)
+                #expect(fields[2]["boards"] as? [String] == fields[1]["boards"] as? [String])
+            }
+        }
+    }
+
     @Test func mailGoesToSendmail() async throws {
         try await self.withProgram { directory, program in
             try await withService(configure: {
