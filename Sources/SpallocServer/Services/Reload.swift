@@ -103,6 +103,8 @@ extension SpallocApplication {
         // What waited for a board or for a power setting may go on.
         self.core.allocatorNudge.signal()
         self.core.powerNudge.signal()
+        // A new password has ended sessions, and with them what they began.
+        self.core.expiryNudge.signal()
         for machine in result.machinesAdded { self.core.changes.publish(machine: machine) }
         return result
     }

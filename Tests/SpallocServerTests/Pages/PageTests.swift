@@ -325,8 +325,12 @@ import Testing
             for _ in 0..<JobPages.perPage { _ = try await alice.create() }
             let short = try await alice.page("list_jobs").text
             #expect(!short.contains("<nav class=\"pages\""), "one page has no neighbours")
+            let before = try await alice.page("").text
+            #expect(!before.contains("All jobs"))
             for _ in 0..<5 { _ = try await alice.create() }
             func numbers(_ page: String) -> [Int] { page.matches(of: /job_info\/(\d+)/).compactMap { Int($0.1) } }
+            let overview = try await alice.page("").text
+            #expect(numbers(overview).count == JobPages.perPage && overview.contains("All jobs</a>"))
             let first = try await alice.page("list_jobs").text
             #expect(numbers(first) == Array((6...all).reversed()))
             #expect(first.contains("1 to 100 of 105") && !first.contains("rel=\"prev\""))
