@@ -250,6 +250,7 @@ let package = Package(
             dependencies: [
                 "SpiNNakerSimCommands", "CommandSupport", "VirtualSpiNNaker", "VirtualSpiNNakerHost", "SpiNNakerWire",
                 "SpiNNakerMachine", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(

@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import NIOCore
+import NIOPosix
 import SpiNNakerEngine
 import SpiNNakerLink
 import SpiNNakerMachine
@@ -52,6 +53,7 @@ public func withTransceiver<Output>(
     _ body: (Transceiver) async throws -> Output
 ) async throws -> Output {
     let address = try await UDPLink.resolve(host)
+    let eventLoops = Array(MultiThreadedEventLoopGroup.singleton.makeIterator())
     let root = try await UDPLink.connect(to: address, port: SCP.port)
     let boot: UDPLink? = image == nil ? nil : try await UDPLink.connect(to: address, port: BootMessage.port)
     var bmps: [BMP] = []
@@ -64,12 +66,16 @@ public func withTransceiver<Output>(
     let transceiver = try Transceiver(boards: [board], boot: boot, bmps: bmps, configuration: configuration)
     return try await run(transceiver) { transceiver in
         try await transceiver.ensureReady(image: image)
-        try await transceiver.connectBoards { address in
-            try await UDPLink.connect(to: address, port: SCP.port)
+        try await transceiver.connectBoards { address, number in
+            // Boards that share an event loop share its wake-ups; but eight that answer as fast as silicon can are enough for one.
+            let loop = number < boardsPerEventLoop ? root.eventLoop : eventLoops[number / boardsPerEventLoop % eventLoops.count]
+            return try await UDPLink.connect(to: address, port: SCP.port, on: loop)
         }
         return try await body(transceiver)
     }
 }
+
+private let boardsPerEventLoop = 8
 
 private func run<Output>(
     _ transceiver: Transceiver, _ body: (Transceiver) async throws -> Output

@@ -123,7 +123,7 @@ private struct OptionalResult {
     init?(_ word: String) {
         if word == "off" {
             self.result = nil
-        } else if let result = OptionalResult.named.first(where: { $0.description.hasPrefix(word.uppercased() + " ") }) {
+        } else if let result = OptionalResult.named.first(where: { $0.description.prefix { $0 != " " } == word.uppercased() }) {
             self.result = result
         } else if word.hasPrefix("0x"), let number = UInt16(word.dropFirst(2), radix: 16) {
             self.result = SCPResult(rawValue: number)

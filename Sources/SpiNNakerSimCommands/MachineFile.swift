@@ -90,7 +90,16 @@ package struct MachineFile: Decodable, Sendable {
         }
         /// A whole number in a range.
         func number(_ key: CodingKeys, _ range: ClosedRange<Int>) throws -> Int? {
-            guard let number = try container.decodeIfPresent(Int.self, forKey: key) else { return nil }
+            let given: Int?
+            do {
+                given = try container.decodeIfPresent(Int.self, forKey: key)
+            } catch let error as DecodingError {
+                throw error
+            } catch {
+                // Foundation's own error for a number that no Int is, which the decoder would tell as no JSON at all.
+                throw wrong(key, "this is not a whole number")
+            }
+            guard let number = given else { return nil }
             guard range.contains(number) else {
                 throw wrong(key, "\(number) is not in \(range.lowerBound)...\(range.upperBound)")
             }

@@ -11,108 +11,11 @@ import Testing
 
 @testable import SpiNNakerSimCommands
 
-/// What a tool has written, line by line; a test can wait for a line.
-private final class Output: Sendable {
-    private let lines = NIOLockedValueBox<[String]>([])
-    private let stream: AsyncStream<String>
-    private let continuation: AsyncStream<String>.Continuation
-
-    init() { (self.stream, self.continuation) = AsyncStream.makeStream() }
-
-    func write(_ text: String) {
-        self.lines.withLockedValue { $0.append(text) }
-        self.continuation.yield(text)
-    }
-
-    var text: String { self.lines.withLockedValue { $0.joined(separator: "\n") } }
-
-    /// One at a time. The suite's time limit ends it if the line never comes.
-    func wait(for part: String) async {
-        for await line in self.stream where line.contains(part) { return }
-    }
-
-    func finish() { self.continuation.finish() }
-}
-
 /// The tool, run in this process.
 @Suite(.serialized, .timeLimit(.minutes(1)))
 struct SimToolTests {
-    private struct Tool {
-        let out = Output()
-        let err = Output()
-
-        func run(_ arguments: [String], signals: [Int32] = []) async -> Int32 {
-            let context = CommandContext(
-                environment: [:], isTerminal: false, out: { self.out.write($0) }, err: { self.err.write($0) })
-            let code = await CommandContext.$current.withValue(context) { await SimTool.run(arguments, signals: signals) }
-            self.out.finish()
-            return code
-        }
-    }
-
-    private static func sim(_ arguments: String...) async -> (code: Int32, out: String, err: String) {
-        let tool = Tool()
-        let code = await tool.run(arguments)
-        return (code, tool.out.text, tool.err.text)
-    }
-
-    /// Short: the path of a Unix socket has 107 bytes.
-    private static func withDirectory<Result>(_ body: (URL) async throws -> Result) async throws -> Result {
-        let directory = URL(filePath: "/tmp/sim-test-\(UInt32.random(in: 0 ... .max))")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
-        return try await body(directory)
-    }
-
-    private struct Running {
-        let out: Output
-        let ready: ReadyFile
-        let socket: String
-
-        func tell(_ words: String...) async -> (code: Int32, out: String, err: String) {
-            let tool = Tool()
-            let code = await tool.run(["tell", self.socket] + words)
-            return (code, tool.out.text, tool.err.text)
-        }
-
-        /// The columns of a board's line.
-        func board(_ place: String) async -> [Substring] {
-            await self.tell("boards").out.split(separator: "\n").map { $0.split(separator: " ") }.first {
-                $0.first == place[...]
-            }
-                ?? []
-        }
-    }
-
-    /// Runs a simulator while `body` does, and tells it to quit.
-    private static func withSimulator(
-        _ arguments: String..., body: (Running) async throws -> Void
-    ) async throws {
-        try await self.withDirectory { directory in
-            let socket = directory.appending(path: "control").path
-            let json = directory.appending(path: "ready.json").path
-            let tool = Tool()
-            async let code = tool.run(
-                arguments + [
-                    "--base", "auto", "--boot-time-scale", "0", "--control", socket, "--json", json, "--status", "0.1",
-                ])
-            // A status line comes after the ready file.
-            await tool.out.wait(for: "boards on")
-            guard let data = FileManager.default.contents(atPath: json) else {
-                Issue.record("no ready file: \(tool.out.text) \(tool.err.text)")
-                return
-            }
-            let running = Running(out: tool.out, ready: try JSONDecoder().decode(ReadyFile.self, from: data), socket: socket)
-            do { try await body(running) } catch { Issue.record(error) }
-            #expect(await running.tell("quit").code == 0)
-            #expect(await code == 0)
-            #expect(tool.err.text == "")
-            #expect(!FileManager.default.fileExists(atPath: json) && !FileManager.default.fileExists(atPath: socket))
-        }
-    }
-
     @Test func aMachineIsThereUntilItIsToldToQuit() async throws {
-        try await Self.withSimulator("1x1", "--dead-board", "0,0,1", "--events") { sim in
+        try await Sim.withSimulator("1x1", "--dead-board", "0,0,1", "--events") { sim in
             let ready = sim.ready
             #expect(ready.machine == "1x1" && ready.pid == getpid() && ready.control == sim.socket)
             #expect(ready.boards.map(\.board) == [[0, 0, 0], [0, 0, 2]])
@@ -139,7 +42,7 @@ struct SimToolTests {
     }
 
     @Test func faultsAreInjectedAndErrorsTold() async throws {
-        try await Self.withSimulator("spinn5", "--powered", "--quiet") { sim in
+        try await Sim.withSimulator("spinn5", "--powered", "--quiet") { sim in
             #expect(!sim.out.text.contains("spinn5:"))
             #expect(await sim.tell("fault", "power-failure", "0,0,0", "on").code == 0)
             #expect(await sim.tell("power", "cycle", "all").code == 0)
@@ -158,7 +61,7 @@ struct SimToolTests {
     }
 
     @Test func severalTalkOverOneSocketAndAnEndlessLineEndsOnlyItsOwn() async throws {
-        try await Self.withSimulator("spinn3") { sim in
+        try await Sim.withSimulator("spinn3") { sim in
             let one = try await Connection.open(sim.socket)
             let other = try await Connection.open(sim.socket)
             let rude = try await Connection.open(sim.socket)
@@ -185,17 +88,17 @@ struct SimToolTests {
     }
 
     @Test func addressesThatAreTakenAreNamed() async throws {
-        try await Self.withSimulator("spinn3") { sim in
-            let second = await Self.sim("spinn3", "--base", "\(sim.ready.base)")
+        try await Sim.withSimulator("spinn3") { sim in
+            let second = await Sim.tool("spinn3", "--base", "\(sim.ready.base)")
             #expect(second.code == 1)
             #expect(second.err.contains("127.\(sim.ready.base).0.8:17893 is in use; another virtual machine may have the same"))
-            let third = await Self.sim("spinn3", "--base", "auto", "--control", sim.socket)
+            let third = await Sim.tool("spinn3", "--base", "auto", "--control", sim.socket)
             #expect(third.code == 1 && third.err == "spinnaker-sim: \(sim.socket) is another simulator's control socket")
         }
     }
 
     @Test func aStaleSocketIsReplacedAndAFileIsNot() async throws {
-        try await Self.withDirectory { directory in
+        try await Sim.withDirectory { directory in
             let path = directory.appending(path: "s").path
             // Bound and never unlinked, as a crash leaves it.
             let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -223,63 +126,18 @@ struct SimToolTests {
             #expect(await tool.run(arguments) == 2, "\(arguments)")
             #expect(tool.err.text.lowercased().contains("usage: spinnaker-sim"), "\(arguments)")
         }
-        let help = await Self.sim("--help")
+        let help = await Sim.tool("--help")
         #expect(help.code == 0 && help.out.contains("--dead-link") && help.err == "")
-        let tell = await Self.sim("tell", "--help")
+        let tell = await Sim.tool("tell", "--help")
         #expect(tell.code == 0 && tell.out.contains("fault monitor-crash CHIP"))
     }
 
     @Test func machinesThatCanNotBe() async {
-        let chip = await Self.sim("1x1", "--dead-chip", "0,0,0/7,0")
+        let chip = await Sim.tool("1x1", "--dead-chip", "0,0,0/7,0")
         #expect(chip.code == 1 && chip.err == "spinnaker-sim: there is no chip (7, 0) of board [x:0,y:0,z:0]")
-        let size = await Self.sim("100x100")
+        let size = await Sim.tool("100x100")
         #expect(size.code == 1 && size.err.contains("can not be built: 1...2048 triads in all"))
-        let socket = await Self.sim("tell", "/nowhere/s", "status")
+        let socket = await Sim.tool("tell", "/nowhere/s", "status")
         #expect(socket.code == 1 && socket.err.hasPrefix("spinnaker-sim: no simulator answers at /nowhere/s"))
     }
-}
-
-/// A talk over a control socket by hand.
-private final class Connection: Sendable {
-    private let channel: any Channel
-    private let lines: AsyncStream<String>
-
-    private init(channel: any Channel, lines: AsyncStream<String>) {
-        self.channel = channel
-        self.lines = lines
-    }
-
-    private final class Lines: ChannelInboundHandler {
-        typealias InboundIn = ByteBuffer
-        private var buffer = LineBuffer(longest: .max)
-        private let continuation: AsyncStream<String>.Continuation
-
-        init(_ continuation: AsyncStream<String>.Continuation) { self.continuation = continuation }
-
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            guard self.buffer.append(self.unwrapInboundIn(data)) else { return }
-            while let line = self.buffer.next() { self.continuation.yield(line) }
-        }
-
-        func channelInactive(context: ChannelHandlerContext) { self.continuation.finish() }
-        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
-    }
-
-    static func open(_ path: String) async throws -> Connection {
-        let (lines, continuation) = AsyncStream<String>.makeStream()
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Lines(continuation)) }
-            }
-            .connect(unixDomainSocketPath: path).get()
-        return Connection(channel: channel, lines: lines)
-    }
-
-    func send(_ text: String) async throws { try await self.channel.writeAndFlush(ByteBuffer(string: text)) }
-    /// nil: the other side has hung up.
-    func line() async -> String? {
-        for await line in self.lines { return line }
-        return nil
-    }
-    func close() async { try? await self.channel.close().get() }
 }

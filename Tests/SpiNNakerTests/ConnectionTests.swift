@@ -103,6 +103,48 @@ import Testing
         }
     }
 
+    /// Many boards are asked at once; what ends the wait for one ends it for all.
+    @Test func cancellationEndsWhatWaitsForSeveralBoards() async throws {
+        try await self.with { board, _ in
+            board == .origin ? (.ok, words(1)) : nil
+        } _: { transceiver, links in
+            let calls = ConnectionTests.boards.map { (ReadMemory(address: 0, size: 4), CoreID.monitor(of: $0)) }
+            let task = Task { try await transceiver.sendAll(calls) }
+            for board in ConnectionTests.boards {
+                while try await links[board]?.allSent().isEmpty == true { await Task.yield() }
+            }
+            task.cancel()
+            do {
+                _ = try await task.value
+                Issue.record("an answer from nowhere")
+            } catch let error as TransceiverError {
+                #expect(error.isCancellation)
+            }
+        }
+    }
+
+    /// `p2p_dims` is y, then x; 0 is 256, but not of both.
+    @Test(arguments: [(16, 28, 16, 28), (0, 12, 256, 12), (12, 0, 12, 256), (2, 2, 2, 2), (255, 255, 255, 255)])
+    func theSizeOfAMachine(_ x: Int, _ y: Int, _ width: Int, _ height: Int) async throws {
+        let link = AnsweringLink { _ in (.ok, ByteBuffer(bytes: [UInt8(y), UInt8(x)])) }
+        try await withTransceiver(links: [.origin: link]) { transceiver in
+            let shape = try await transceiver.readShape()
+            #expect([shape.width, shape.height] == [width, height])
+            #expect(try await link.allSent().map(\.arguments) == [SCPArguments(SV.p2pDimensions.address, 2, 1)])
+        }
+    }
+
+    @Test func aMachineThatDoesNotKnowItsSizeCannotBeUsed() async throws {
+        try await withTransceiver(links: [.origin: AnsweringLink { _ in (.ok, ByteBuffer(bytes: [0, 0])) }]) { transceiver in
+            do throws(TransceiverError) {
+                _ = try await transceiver.readShape()
+                Issue.record("256 x 256 out of nothing")
+            } catch {
+                #expect(error.code == .unusableMachine)
+            }
+        }
+    }
+
     @Test func withoutALinkThereIsNoTransceiver() async throws {
         await #expect(throws: TransceiverError.self) { try await withTransceiver(links: [:]) { _ in } }
     }

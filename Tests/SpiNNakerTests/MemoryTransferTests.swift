@@ -194,6 +194,13 @@ import VirtualSpiNNaker
             #expect(bytes.readableBytes == long)
             #expect(done.withLockedValue { $0 } == [1 << 20, 2 << 20, long])
             #expect(service.take().count == 3)
+            done.withLockedValue { $0 = [] }
+            try await chip.write(bytes, at: 0x6000_0000) { count in done.withLockedValue { $0.append(count) } }
+            #expect(done.withLockedValue { $0 } == [1 << 20, 2 << 20, long])
+            #expect(
+                service.take() == [
+                    "write 1,0 \(0x6000_0000) \(1 << 20)", "write 1,0 \(0x6010_0000) \(1 << 20)", "write 1,0 \(0x6020_0000) 1",
+                ])
             await #expect(throws: TransceiverError.self) {
                 try await transceiver[CoreID(1, 0, 3)].read(at: 0x6000_0000, count: 4, via: .service)
             }

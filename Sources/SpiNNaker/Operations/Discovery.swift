@@ -69,10 +69,10 @@ extension Transceiver {
         return machine
     }
 
-    /// Makes links to the boards whose addresses the machine knows and that there is no link to yet; `connect` makes one.
-    /// A board that can not be reached stays without: its messages go through the others.
+    /// Makes links to the boards whose addresses the machine knows and that there is no link to yet; `connect` makes one, to the
+    /// board with that number (the root board's is 0). A board that can not be reached stays without: its messages go through the others.
     func connectBoards(
-        _ connect: (IPv4Address) async throws -> any DatagramLink
+        _ connect: @Sendable @escaping (IPv4Address, Int) async throws -> any DatagramLink
     ) async throws(TransceiverError) {
         let shape = try await self.readShape()
         let version = try await self.version()
@@ -86,25 +86,42 @@ extension Transceiver {
         let candidates = shape.ethernetChips.filter { $0 != root && !known.contains($0) }
         let results = try await self.results(
             of: candidates.map { SCPCall(ReadMemory(address: SV.ipAddress.address, size: 4), to: .monitor(of: $0)) })
-        for (chip, result) in zip(candidates, results) {
+        let boards = zip(candidates, results).compactMap { chip, result -> (chip: ChipID, address: IPv4Address)? in
             guard var payload = try? result.get().payload,
                 let word = payload.readInteger(endianness: .little, as: UInt32.self), word != 0
-            else { continue }
-            let address = IPv4Address(wireWord: word)
-            guard let link = try? await connect(address) else { continue }
-            let connection = SCPConnection(link: link, configuration: self.configuration.connection)
-            connection.start()
-            // Three retries, as SpiNNMan's check of a connection has.
-            let policy = SCPPolicy(timeout: TimeAmount(self.configuration.timeout), retries: 3)
-            // The board itself must say that its Ethernet is up, and that it is the chip it should be.
-            if let reply = try? await connection.reply(to: GetChipInfo(), from: .monitor(of: chip), policy: policy),
-                reply.header.sourceChip == chip, let info = try? reply.decode(for: GetChipInfo.self), info.isEthernetUp
-            {
-                self.addBoard(Board(chip: chip, connection: connection, address: address))
-            } else {
-                connection.close()
-            }
+            else { return nil }
+            return (chip, IPv4Address(wireWord: word))
         }
+        // All at once: a board that does not answer is waited for once, not once for each. In their order, whoever answers first.
+        let found = await withTaskGroup(of: (Int, Board?).self) { group in
+            for (index, board) in boards.enumerated() {
+                group.addTask { (index, await self.openBoard(board.chip, board.address, number: index + 1, connect)) }
+            }
+            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+        }
+        for index in boards.indices {
+            if let board = found[index] { self.addBoard(board) }
+        }
+    }
+
+    /// A connection to a board that says it is the one looked for; nil: there is none.
+    private func openBoard(
+        _ chip: ChipID, _ address: IPv4Address, number: Int,
+        _ connect: @Sendable (IPv4Address, Int) async throws -> any DatagramLink
+    ) async -> Board? {
+        guard let link = try? await connect(address, number) else { return nil }
+        let connection = SCPConnection(link: link, configuration: self.configuration.connection)
+        connection.start()
+        // Three retries, as SpiNNMan's check of a connection has.
+        let policy = SCPPolicy(timeout: TimeAmount(self.configuration.timeout), retries: 3)
+        // The board itself must say that its Ethernet is up, and that it is the chip it should be.
+        guard let reply = try? await connection.reply(to: GetChipInfo(), from: .monitor(of: chip), policy: policy),
+            reply.header.sourceChip == chip, let info = try? reply.decode(for: GetChipInfo.self), info.isEthernetUp
+        else {
+            connection.close()
+            return nil
+        }
+        return Board(chip: chip, connection: connection, address: address)
     }
 
     /// The machine's size, from the root chip's system variables.

@@ -33,7 +33,8 @@ private func line(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
     @Test(arguments: [
         "", " ", "{", "[", "[1", "[1,", "[1,]", "{,}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, "{1:2}", "01", "-", "1.", ".5",
         "1e",
-        "+1", "tru", "nul", "NaN", "Infinity", "-Infinity", #"""#, #""\"#, #""\x""#, #""\u12""#, #""\u12G4""#, "\"\u{1}\"",
+        "+1", "tru", "nul", "trUe", "nulL", "fals3", "nullx", "NaN", "Infinity", "-Infinity", #"""#, #""\"#, #""\x""#,
+        #""\u12""#, #""\u12G4""#, "\"\u{1}\"",
         "1 2",
         "[1}", "'a'", "1e999",
     ])
