@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import secrets
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -30,8 +31,8 @@ class Issuer:
 
     CLIENT, SECRET = "spalloc web", "the client's own secret"
 
-    def __init__(self, directory, host, port):
-        self.url = f"http://{host}:{port}/realms/lab"
+    def __init__(self, directory, scheme, host, port):
+        self.url = f"{scheme}://{host}:{port}/realms/lab"
         self.requests = []
         # Logins that are under way, by code; and what is otherwise than it should be in their ID tokens.
         self.codes = {}
@@ -96,7 +97,8 @@ class Issuer:
 
 
 @contextlib.contextmanager
-def issuer(host="127.0.0.1"):
+def issuer(host="127.0.0.1", tls=None):
+    """:param tls: files of a certificate and its key"""
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             path, _, query = self.path.partition("?")
@@ -131,7 +133,11 @@ def issuer(host="127.0.0.1"):
 
     with tempfile.TemporaryDirectory(prefix="spalloc-issuer-") as directory:
         with http.server.ThreadingHTTPServer((host, 0), Handler) as server:
-            server.issuer = Issuer(directory, host, server.server_port)
+            server.issuer = Issuer(directory, "https" if tls else "http", host, server.server_port)
+            if tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(*tls)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
             thread = threading.Thread(target=server.serve_forever, daemon=True)
             thread.start()
             try:

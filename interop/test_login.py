@@ -66,6 +66,9 @@ class LoginTest(unittest.TestCase):
         self.browser.type("user", user)
         self.browser.press(button)
 
+    def link_back(self):
+        return self.browser.wait("the link back", lambda: self.browser.driver.find_elements(By.LINK_TEXT, "back"))[0]
+
     def cookies(self):
         return {cookie["name"]: cookie for cookie in self.browser.driver.get_cookies()}
 
@@ -101,7 +104,7 @@ class LoginTest(unittest.TestCase):
     def test_an_answer_is_of_no_use_in_another_browser(self):
         self.at_issuer()
         self.answer("Show me", "eve")
-        link = self.browser.driver.find_element(By.LINK_TEXT, "back").get_attribute("href")
+        link = self.link_back().get_attribute("href")
         # Another browser has none of these cookies.
         self.browser.open("login.html")
         self.browser.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
@@ -112,7 +115,7 @@ class LoginTest(unittest.TestCase):
     def test_going_back_does_not_log_in_twice(self):
         self.at_issuer()
         self.answer("Show me")
-        link = self.browser.driver.find_element(By.LINK_TEXT, "back")
+        link = self.link_back()
         url = link.get_attribute("href")
         link.click()
         self.browser.wait("the first page", lambda: self.browser.driver.current_url == self.browser.base)
@@ -131,9 +134,9 @@ class LoginTest(unittest.TestCase):
     def test_nothing_secret_is_in_the_log(self):
         self.at_issuer()
         self.answer("Show me")
-        code = self.browser.driver.find_element(By.LINK_TEXT, "back").get_attribute("href").split("code=")[1]
+        code = self.link_back().get_attribute("href").split("code=")[1]
         self.issuer.codes.clear()
-        self.browser.driver.find_element(By.LINK_TEXT, "back").click()
+        self.link_back().click()
         self.expect_form("The Lab could not be asked")
 
         def log():

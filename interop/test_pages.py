@@ -131,6 +131,25 @@ class PagesTest(unittest.TestCase):
         job = self.ready(self.alice, 1)
         self.browser.wait("the job in the list", lambda: f"{job}" in self.browser.text() and "READY" in self.browser.text())
 
+    def test_a_long_list_of_jobs_has_pages_that_stay_what_they_are(self):
+        jobs = [self.alice.create(1) for _ in range(102)]
+        self.browser.open("list_jobs")
+        self.browser.script("document.querySelector('.pages').scrollIntoView()")
+        self.browser.driver.find_element(By.LINK_TEXT, "Older jobs").click()
+        self.browser.wait("the second page", lambda: "start=100" in self.browser.driver.current_url)
+        self.assertIn("101 to 102 of 102", self.browser.text())
+        for size, name in ((DESKTOP, "desktop"), (PHONE, "phone")):
+            self.browser.size(size)
+            self.check_page("list_jobs?start=100")
+            self.browser.picture(f"jobs-second-page-{name}-light")
+        # What changes shows on this page, which is still the second.
+        self.alice.destroy(jobs[-1])
+        self.browser.wait("one job less", lambda: "101 to 101 of 101" in self.browser.text())
+        self.assertEqual(self.browser.complaints(), [])
+        # What is left is on the one page that is tidied up afterwards.
+        for job in jobs[:50]:
+            self.alice.destroy(job)
+
     def test_a_change_between_page_and_stream_is_not_lost(self):
         """The page is there, its stream is not yet: what happens then must be seen all the same."""
         self.browser.driver.execute_cdp_cmd("Network.enable", {})

@@ -95,6 +95,15 @@ class RightsTest(unittest.TestCase):
             self.assertEqual(self.bearer(daemon, good).status_code, 200)
             self.assertEqual(daemon.query("SELECT count(*) FROM user WHERE external"), [(1,)])
 
+    def test_an_issuer_of_a_private_authority(self):
+        with tempfile.TemporaryDirectory(prefix="spalloc-issuer-") as directory:
+            tls = nginx.certificate(directory)
+            with issuer(tls=tls) as tokens:
+                for settings, status in (({}, 503), ({"ca-file": tls[0]}, 200)):
+                    with self.subTest(**settings), self.service(
+                            oidc={"issuer": tokens.url, "audience": "spalloc", **settings}) as daemon:
+                        self.assertEqual(self.bearer(daemon, tokens.token("ada")).status_code, status)
+
     def test_sessions_of_tokens_outlive_a_restart_and_groups_follow_tokens(self):
         with self.with_issuer(**{"collaboratory-claim": "roles.team"}) as (daemon, tokens):
             token = tokens.token("ada", roles={"team": ["collab-brain-editor"]})

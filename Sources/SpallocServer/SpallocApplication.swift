@@ -79,6 +79,9 @@ public struct SpallocApplication: Sendable {
         try configuration.validate()
         if let tls = configuration.tls { _ = try self.tlsConfiguration(tls) }
         _ = try IssuerHTTP(configuration.oidc)
+        for program in configuration.notify.programs where !FileManager.default.isExecutableFile(atPath: program) {
+            throw SpallocServerError(.configuration, "notify: \(program) is no program that can be run")
+        }
         let path = configuration.databasePath
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
@@ -185,6 +188,16 @@ public struct SpallocApplication: Sendable {
         }
     }
 
+    /// A websocket ends with the session or the token that opened it. An open one is a use of its session, which does not idle meanwhile.
+    ///
+    /// - Returns: when the next one ends.
+    package func closeWebSocketsWithoutAccess() async throws -> Timestamp? {
+        for session in self.registry.sessions where try await !self.sessions.keep(key: session) {
+            self.registry.closeAll(session: session)
+        }
+        return self.registry.closeEnded(now: self.core.clock())
+    }
+
     /// The port of the metrics' own listener; nil if there is none, and until it listens.
     package var metricsPort: Int? { self.metricsListener.withLockedValue { $0 } }
 
@@ -203,11 +216,15 @@ public struct SpallocApplication: Sendable {
             PowerService(core: self.core, factory: self.factory),
             AllocatorService(core: self.core),
             ExpiryService(core: self.core) { [sessions] in
+                // First those that a websocket uses are used.
+                let next = try await self.closeWebSocketsWithoutAccess()
                 try await sessions.sweep()
                 try await self.closeWebSocketsOfTheDisabled()
+                return next
             },
         ]
         services.append(HistoryService(core: self.core))
+        services.append(NotifyService(core: self.core))
         services.append(BoardSweepService(care: BoardCare(core: self.core, factory: self.factory)))
         if let v1 { services.append(v1) }
         let metrics = self.core.configuration.metrics

@@ -145,6 +145,39 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         public init() {}
     }
 
+    /// How whoever looks after the machine learns of issue reports and of boards that go out of service.
+    public struct Notify: Hashable, Sendable {
+        /// A program and its arguments, which gets the notice as JSON on its standard input. Empty: none.
+        public var command: [String] = []
+        /// Whom to write to. Empty: nobody.
+        public var mailTo: [String] = []
+        public var mailFrom = ""
+        /// What takes mail as `sendmail` does.
+        public var sendmail = "/usr/sbin/sendmail"
+        /// How long each of the two may take.
+        public var deadline: Duration = .seconds(30)
+
+        public init() {}
+
+        package var isOn: Bool { !self.command.isEmpty || !self.mailTo.isEmpty }
+
+        /// What is run, by the path.
+        var programs: [String] { self.command.prefix(1) + (self.mailTo.isEmpty ? [] : [self.sendmail]) }
+
+        func validate() throws(SpallocServerError) {
+            func require(_ condition: Bool, _ message: String) throws(SpallocServerError) {
+                guard condition else { throw SpallocServerError(.configuration, "notify: \(message)") }
+            }
+            for text in self.command + [self.sendmail] {
+                try require(!text.isEmpty && !text.utf8.contains(0), "the command has an empty word, or one with a zero byte")
+            }
+            for address in self.mailTo { try require(NoticeMail.isAddress(address), "\"\(address)\" is no mail address") }
+            try require(
+                self.mailTo.isEmpty || NoticeMail.isAddress(self.mailFrom), "mail-from is to be the address that mail is from")
+            try require(self.deadline > .zero && self.deadline <= .seconds(3600), "the deadline is not in 0...3600 s")
+        }
+    }
+
     /// The address to listen on.
     public var host: String
     /// 0: any free port; which one it is, the service says when it is ready.
@@ -175,6 +208,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
     public var health = Health()
     public var history = History()
     public var reports = Reports()
+    public var notify = Notify()
     /// Reverse proxies whose word counts on who asks and whether by TLS (`X-Forwarded-For`, `X-Forwarded-Proto`). From all others these
     /// are ignored.
     public var trustedProxies: [AddressRange] = []
@@ -247,6 +281,7 @@ public struct SpallocServerConfiguration: Hashable, Sendable {
         }
         try require(Set(self.groups.map(\.name)).count == self.groups.count, "two groups have the same name")
         try self.oidc?.validate()
+        try self.notify.validate()
         try MachineDefinition.validate(self.machines)
     }
 }

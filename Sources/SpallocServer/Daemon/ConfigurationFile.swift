@@ -29,6 +29,7 @@ import SpallocAPI
 /// | `health` | `first-sweep` 60, `sweep-interval` 86400 (0: boards are not asked for their serial numbers) |
 /// | `history` | `keep-for` 1209600: jobs that ended so long ago are moved to the history |
 /// | `reports` | `threshold` 2 take a board out of service, `forget-after` 2592000 |
+/// | `notify` | `command` none (a list of words), `mail-to` none, `mail-from`, `sendmail` /usr/sbin/sendmail, `deadline` 30 |
 /// | `lockout` | `failures` 3, `duration` 86400 |
 /// | `websockets-per-user` | 2048 |
 /// | `metrics` | `enabled` true, `host` 127.0.0.1, `port` none: no listener of their own |
@@ -251,6 +252,25 @@ struct ConfigurationFile: Decodable {
         }
     }
 
+    struct Notify: Decodable {
+        var value = SpallocServerConfiguration.Notify()
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case command
+            case mailTo = "mail-to"
+            case mailFrom = "mail-from"
+            case sendmail, deadline
+        }
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.strictContainer(CodingKeys.self)
+            self.value.command = try values.decodeIfPresent([String].self, forKey: .command) ?? self.value.command
+            self.value.mailTo = try values.decodeIfPresent([String].self, forKey: .mailTo) ?? self.value.mailTo
+            self.value.mailFrom = try values.decodeIfPresent(String.self, forKey: .mailFrom) ?? self.value.mailFrom
+            self.value.sendmail = try values.decodeIfPresent(String.self, forKey: .sendmail) ?? self.value.sendmail
+            try values.duration(.deadline, into: &self.value.deadline)
+        }
+    }
+
     struct V1: Decodable {
         var value = SpallocServerConfiguration.V1()
 
@@ -305,7 +325,7 @@ struct ConfigurationFile: Decodable {
         case emergencyStopCode = "emergency-stop-code"
         case maximumBody = "maximum-body"
         case websocketsPerUser = "websockets-per-user"
-        case timings, power, health, history, reports, lockout, metrics, v1
+        case timings, power, health, history, reports, notify, lockout, metrics, v1
     }
 
     init(from decoder: any Decoder) throws {
@@ -329,6 +349,7 @@ struct ConfigurationFile: Decodable {
         configuration.health = try values.decodeIfPresent(Health.self, forKey: .health)?.value ?? configuration.health
         configuration.history = try values.decodeIfPresent(History.self, forKey: .history)?.value ?? configuration.history
         configuration.reports = try values.decodeIfPresent(Reports.self, forKey: .reports)?.value ?? configuration.reports
+        configuration.notify = try values.decodeIfPresent(Notify.self, forKey: .notify)?.value ?? configuration.notify
         configuration.lockout = try values.decodeIfPresent(Lockout.self, forKey: .lockout)?.value ?? configuration.lockout
         configuration.v1 = try values.decodeIfPresent(V1.self, forKey: .v1)?.value ?? configuration.v1
         self.configuration = configuration
@@ -359,6 +380,8 @@ struct ConfigurationFile: Decodable {
             if let file = oidc.login?.clientSecretFile { value.login?.clientSecret = try secret(path(file)) }
             configuration.oidc = value
         }
+        configuration.notify.sendmail = path(configuration.notify.sendmail)
+        if let program = configuration.notify.command.first { configuration.notify.command[0] = path(program) }
         for user in self.users {
             guard (user.password == nil) != (user.passwordFile == nil) else {
                 throw SpallocServerError(.configuration, "user \"\(user.name)\" needs either password or password-file")

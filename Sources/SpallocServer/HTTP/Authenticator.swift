@@ -34,22 +34,33 @@ struct Authenticator: RouterMiddleware {
                 throw APIError.csrf
             }
         }
-        return try await next(request, context)
+        let response = try await next(request, context)
+        // Who has waited may be nobody by now.
+        if Query(request).flag(SpallocHTTP.wait) {
+            guard try await self.isStillIn(caller) else { throw self.logins.unauthorized }
+        }
+        return response
+    }
+
+    /// Whether what let the caller in still does. That is no use of a session.
+    func isStillIn(_ caller: Caller) async throws -> Bool {
+        if let session = caller.session { return try await self.sessions.isAlive(session) }
+        return try await self.logins.isStillIn(caller)
     }
 
     /// The cookie goes before the password.
     func caller(of request: Request) async throws -> Caller? {
         if let cookie = request.sessionCookie, let found = try await self.sessions.find(cookie),
-            case .user(let user, let csrf) = found
+            case .user(let user, let csrf, let expiry) = found
         {
-            return Caller(user: user, csrf: csrf, session: cookie)
+            return Caller(user: user, csrf: csrf, session: cookie, until: expiry)
         }
         if let (name, password) = request.basicCredentials {
             guard let user = try await self.logins.verify(name: name, password: password) else { return nil }
             return Caller(user: user)
         }
         if let token = request.bearerToken {
-            return try await self.logins.bearer?.logIn(token).map { Caller(user: $0.user, tokenExpiry: $0.expiry) }
+            return try await self.logins.bearer?.logIn(token)?.caller
         }
         return nil
     }

@@ -31,7 +31,7 @@ struct JobCollectionController: Sendable {
             // Any change of a job on the page, and any new or ended job: the reference misses the new ones.
             var topics: [(topic: JobChanges.Topic, known: Int64)] = [(.jobs, known)]
             for id in ids { topics.append((.job(id), self.core.changes.current(.job(id)))) }
-            await self.core.changes.next(topics, within: self.core.configuration.timings.longPoll)
+            await self.core.next(topics, for: caller)
             ids = try await self.core.store.jobIDs(includingDestroyed: deleted, limit: limit, start: start)
         }
         let links = Links(request, listensWithTLS: self.tls, basePath: self.core.configuration.basePath)

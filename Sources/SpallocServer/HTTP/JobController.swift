@@ -56,13 +56,14 @@ struct JobController: Sendable {
         let recent = try await self.recentJob(context)
         // What was asked for never changes.
         var job = recent.record
-        let session = try context.requireCaller().sessionKey
+        let caller = try context.requireCaller()
+        let session = caller.sessionKey
         if Query(request).flag(SpallocHTTP.wait), job.state != .destroyed {
             let known =
                 request.headers[.ifNoneMatch].flatMap(ETag.revision) ?? self.seen.revision(of: job.id, by: session)
                 ?? job.revision
             if job.revision == known {
-                await self.core.changes.next(.job(job.id), after: known, within: self.core.configuration.timings.longPoll)
+                await self.core.next([(.job(job.id), known)], for: caller)
                 guard let again = try await self.core.store.job(job.id) else { throw APIError.gone }
                 job = again
             }
@@ -205,7 +206,12 @@ struct JobController: Sendable {
             boards: ids, job: job.id, reporter: caller.user.id, issue: report.issue,
             threshold: self.core.configuration.reports.threshold,
             since: self.core.clock() + (.zero - self.core.configuration.reports.forgetAfter), now: self.core.clock())
+        self.core.notify(.issueReport, boards: ids, reason: report.issue, job: job.id, user: caller.user.name)
         guard removed > 0 else { return try .json(IssueReply(action: "report noted")) }
+        self.core.notify(
+            .boardsOutOfService, boards: try await self.core.store.outOfService(among: ids),
+            reason: "reported: \(report.issue)",
+            job: job.id)
         self.core.changes.publish(machine: boards.machine.name)
         return try .json(IssueReply(action: "\(removed) boards taken out of service"))
     }

@@ -73,8 +73,7 @@ struct LoginController: Sendable {
         if let token = request.bearerToken {
             // The stock Python client's way to a session: the cookie is all that it looks for.
             guard let login = try await self.pages.logins.bearer?.logIn(token) else { throw self.pages.logins.unauthorized }
-            let caller = Caller(user: login.user, tokenExpiry: login.expiry)
-            let session = try await self.sessions.logIn(login.user, expiry: self.pages.logins.sessionExpiry(caller))
+            let session = try await self.sessions.logIn(login.user, expiry: self.pages.logins.sessionExpiry(login.caller))
             try await self.core.store.recordLogin(
                 user: login.user.id, succeeded: true, lockout: self.core.configuration.lockout, now: self.core.clock())
             var response = self.page(csrf: session.csrf, place: nil)
@@ -127,7 +126,11 @@ struct LoginController: Sendable {
 
     @Sendable
     private func logOut(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
-        if let cookie = request.sessionCookie { try await self.sessions.end(cookie) }
+        if let cookie = request.sessionCookie {
+            let found = try await self.sessions.find(cookie)
+            try await self.sessions.end(cookie)
+            if case .user(let user, _, _)? = found { self.core.accessChanged(of: user.id) }
+        }
         let links = self.pages.links(request)
         var response = Response(status: .found)
         response.headers[.location] = links.url(SpallocPath.login)

@@ -61,7 +61,7 @@ struct MachineController: Sendable {
         if Query(request).flag(SpallocHTTP.wait) {
             let topic = JobChanges.Topic.machine(machine.name)
             let known = self.core.changes.current(topic)
-            await self.core.changes.next(topic, after: known, within: self.core.configuration.timings.longPoll)
+            await self.core.next([(topic, known)], for: try context.requireCaller())
             machine = try self.machine(context)
         }
         let out = try await self.core.store.boardsOutOfService()

@@ -33,9 +33,12 @@ struct ProxyAuthoriser: Sendable {
             guard let id = Int(name), id > 0 else { return .refuse(.notFound, body: "no such job\n") }
             // First admitted, then looked at: see ``ProxyRegistry``.
             let limit = self.core.configuration.websocketsPerUser
-            guard let admission = self.registry.admit(job: id, user: caller.user.id, limit: limit) else {
+            let access = ProxyRegistry.Access(session: caller.session.map(Sessions.key), until: caller.until)
+            guard let admission = self.registry.admit(job: id, user: caller.user.id, limit: limit, access: access) else {
                 return .refuse(.tooManyRequests, body: "you have \(limit) websockets, which is the most\n")
             }
+            // A session that has ended meanwhile ends this one, too: at once, not when the service looks next.
+            if caller.session != nil || caller.until != nil { self.core.expiryNudge.signal() }
             let jobs = JobService(core: self.core)
             let job = try await jobs.job(id, for: caller)
             guard let boards = try await jobs.boards(of: job) else {
@@ -70,8 +73,8 @@ struct ProxyAuthoriser: Sendable {
             let parts = cookie.split(separator: "=", maxSplits: 1)
             guard parts.count == 2, parts[0] == SpallocHTTP.sessionCookie else { continue }
             let value = String(parts[1])
-            if case .user(let user, let csrf)? = try await self.sessions.find(value) {
-                return Caller(user: user, csrf: csrf, session: value)
+            if case .user(let user, let csrf, let expiry)? = try await self.sessions.find(value) {
+                return Caller(user: user, csrf: csrf, session: value, until: expiry)
             }
         }
         // Not in canonical form, which would cut the value at commas.
@@ -81,7 +84,7 @@ struct ProxyAuthoriser: Sendable {
             return Caller(user: user)
         }
         if let token = head.headers["authorization"].first.flatMap(Authenticator.bearerToken) {
-            return try await self.logins.bearer?.logIn(token).map { Caller(user: $0.user, tokenExpiry: $0.expiry) }
+            return try await self.logins.bearer?.logIn(token)?.caller
         }
         return nil
     }

@@ -19,6 +19,13 @@ package struct Caller: Hashable, Sendable {
     package var hasToken: Bool { self.tokenExpiry != nil }
     /// When that token ends.
     package var tokenExpiry: Timestamp?
+    /// When what lets the caller in ends, however much it is used; nil: at no set time.
+    package var until: Timestamp?
+
+    /// How long the caller may wait for something.
+    func patience(_ limit: Duration, now: Timestamp) -> Duration {
+        self.until.map { max(.zero, min(limit, $0 - now)) } ?? limit
+    }
 
     /// What tells this session from others.
     package var sessionKey: String { self.session ?? "user \(self.user.id)" }

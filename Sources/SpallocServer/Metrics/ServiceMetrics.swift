@@ -15,6 +15,7 @@ package struct ServiceMetrics: Sendable {
             "spalloc_power_commands_total": "Commands to BMPs, by command and what became of them.",
             "spalloc_power_command_duration_seconds": "How long commands to BMPs took, each try by itself.",
             "spalloc_reloads_total": "SIGHUPs, by result.",
+            "spalloc_notices_total": "Notices to whoever looks after the machine, by what became of them.",
             "spalloc_fast_data_bytes_total": "Bytes moved by the fast protocols.",
             "spalloc_fast_data_retransmissions_total": "Packets of the fast protocols that had to be sent again.",
             "spalloc_fast_data_failures_total": "Transfers by the fast protocols that failed.",
@@ -50,6 +51,12 @@ package struct ServiceMetrics: Sendable {
     func fastDataFailed(_ direction: String) {
         Counter(
             label: "spalloc_fast_data_failures_total", dimensions: [("direction", direction)], factory: self.registry
+        ).increment()
+    }
+
+    func notice(told: Bool) {
+        Counter(
+            label: "spalloc_notices_total", dimensions: [("result", told ? "told" : "failed")], factory: self.registry
         ).increment()
     }
 

@@ -83,6 +83,7 @@ struct AccountPages: Sendable {
             name: user.name, password: try await .make(new, rounds: self.core.configuration.passwordRounds),
             trustLevel: user.trustLevel)
         // All sessions are over, this one with them.
+        self.core.accessChanged(of: user.id)
         let session = try await self.pages.sessions.logIn(user)
         let links = self.pages.links(request)
         var response = self.pages.redirect(request, to: "system/change_password")
@@ -95,6 +96,7 @@ struct AccountPages: Sendable {
     private func endSessions(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         let caller = try context.requireCaller()
         try await self.core.store.removeSessions(of: caller.user.id, except: caller.session.map(Sessions.key))
+        self.core.accessChanged(of: caller.user.id)
         return self.pages.redirect(request, to: "system/change_password")
     }
 }

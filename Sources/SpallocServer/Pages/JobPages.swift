@@ -50,10 +50,10 @@ struct JobPages: Sendable {
         claimed.map { "\(owner), says to be \($0)" } ?? owner
     }
 
-    /// All live jobs. Whose they are is for those to see who may see the job.
-    static func rows(_ core: ServiceCore, for caller: Caller) async throws -> [Row] {
+    /// Live jobs, all of them unless there is a limit. Whose they are is for those to see who may see the job.
+    static func rows(_ core: ServiceCore, for caller: Caller, limit: Int = -1, start: Int = 0) async throws -> [Row] {
         let jobs = JobService(core: core)
-        return try await core.store.jobSummaries().map { summary in
+        return try await core.store.jobSummaries(limit: limit, start: start).map { summary in
             let record = summary.record
             let isVisible = jobs.isVisible(record, to: caller.user)
             return Row(
@@ -67,16 +67,41 @@ struct JobPages: Sendable {
         }
     }
 
+    /// Where in a long list a page is, and what leads to its neighbours.
+    private struct Place {
+        var first: Int
+        var last: Int
+        var count: Int
+        var newer: String?
+        var older: String?
+
+        /// - Returns: nil: the list is on one page.
+        init?(start: Int, rows: Int, count: Int) {
+            guard start > 0 || count > JobPages.perPage else { return nil }
+            (self.first, self.last, self.count) = (rows == 0 ? start : start + 1, start + rows, count)
+            if start > 0 { self.newer = Place.query(max(0, start - JobPages.perPage)) }
+            if start + rows < count, rows > 0 { self.older = Place.query(start + rows) }
+        }
+
+        private static func query(_ start: Int) -> String { start == 0 ? "" : "?start=\(start)" }
+    }
+
+    static let perPage = 100
+
     @Sendable
     private func list(_ request: Request, _ context: SpallocRequestContext) async throws -> Response {
         struct Content {
             var jobs: [Row]
             var hasJobs: Bool
+            var place: Place?
         }
         let caller = try context.requireCaller()
         try caller.require(caller.user.trustLevel.mayRead)
-        let rows = try await JobPages.rows(self.core, for: caller)
-        return self.pages.response(.jobs, "Jobs", Content(jobs: rows, hasJobs: !rows.isEmpty), for: caller, live: "jobs")
+        let start = try Query(request).number(SpallocHTTP.start, in: 0...Int(Int32.max), default: 0)
+        let rows = try await JobPages.rows(self.core, for: caller, limit: JobPages.perPage, start: start)
+        let place = Place(start: start, rows: rows.count, count: try await self.core.store.liveJobCount())
+        return self.pages.response(
+            .jobs, "Jobs", Content(jobs: rows, hasJobs: !rows.isEmpty, place: place), for: caller, live: "jobs")
     }
 
     // MARK: - One job

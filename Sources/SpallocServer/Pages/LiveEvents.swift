@@ -100,7 +100,7 @@ struct LiveEvents: Sendable {
             defer { place.leave() }
             // A browser that goes to another page is known to have gone at once, not at the next heartbeat: its place is free.
             try await request.body.consumeWithCancellationOnInboundClose { _ in
-                try await self.follow(topics, session: caller.session, into: &writer)
+                try await self.follow(topics, for: caller, into: &writer)
             }
             try await writer.finish(nil)
         }
@@ -115,16 +115,21 @@ struct LiveEvents: Sendable {
     /// Writes an event for every change, and something now and then, until the session or the service ends.
     // The writer is of a module where an async function leaves its caller's executor.
     @concurrent
-    func follow(_ topics: Topics, session: String?, into writer: inout any ResponseBodyWriter) async throws {
+    func follow(_ topics: Topics, for caller: Caller, into writer: inout any ResponseBodyWriter) async throws {
         let changes = self.core.changes
+        let authenticator = Authenticator(sessions: self.pages.sessions, logins: self.pages.logins)
+        let access = JobChanges.Topic.access(caller.user.id)
+        var seen = changes.current(access)
         // Before the page hears that the stream is open and reads itself once more: no change falls between the two.
         var known = try await topics()
         // A page that comes back after the connection was lost waits so long, in milliseconds.
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
         while !Task.isCancelled, !changes.hasEnded {
-            await changes.next(known.map { (topic: $0.0, known: $0.1) }, within: LiveEvents.heartbeat)
+            let awaited = known.map { (topic: $0.0, known: $0.1) } + [(topic: access, known: seen)]
+            await changes.next(awaited, within: caller.patience(LiveEvents.heartbeat, now: self.core.clock()))
+            seen = changes.current(access)
             // Who is not logged in any more learns nothing more.
-            guard let session, try await self.pages.sessions.isAlive(session) else { break }
+            guard try await authenticator.isStillIn(caller) else { break }
             if changes.differs(known) {
                 known = try await topics()
                 try await writer.write(ByteBuffer(string: "event: changed\ndata:\n\n"))

@@ -60,6 +60,8 @@ struct MachinePages: Sendable {
             var hasMachines: Bool
             var jobs: [JobPages.Row]
             var hasJobs: Bool
+            /// Whether there are others than those here.
+            var hasMore: Bool
         }
         let caller = try context.requireCaller()
         let reads = caller.user.trustLevel.mayRead
@@ -69,7 +71,8 @@ struct MachinePages: Sendable {
             .index, "Overview",
             Content(
                 name: caller.user.name, role: caller.user.trustLevel.words, reads: reads, machines: machines,
-                hasMachines: !machines.isEmpty, jobs: jobs, hasJobs: !jobs.isEmpty),
+                hasMachines: !machines.isEmpty, jobs: Array(jobs.prefix(JobPages.perPage)), hasJobs: !jobs.isEmpty,
+                hasMore: jobs.count > JobPages.perPage),
             for: caller, live: reads ? "jobs" : nil)
     }
 

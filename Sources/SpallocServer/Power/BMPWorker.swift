@@ -20,6 +20,8 @@ struct BMPWorker: Sendable {
     let nudge: Nudge
     let clock: WallClock
     let logger: Logger
+    /// Boards that no job gets now, for a reason of theirs or of their BMP.
+    let failed: @Sendable (_ boards: [Int64], _ reason: String) -> Void
     /// What was done is written down: jobs have changed, boards are free.
     let report: @Sendable (_ changes: [JobChange], _ freed: Bool) async -> Void
 
@@ -59,6 +61,10 @@ struct BMPWorker: Sendable {
             // Nothing comes back when the service is stopping: the work stays to be done.
             guard !outcomes.isEmpty else { throw CancellationError() }
             let (changes, freed) = try await self.store.recordPower(outcomes, now: self.clock())
+            for (reason, outcomes) in Dictionary(grouping: outcomes, by: \.failure) {
+                guard let reason else { continue }
+                self.failed(outcomes.map(\.task.board), reason)
+            }
             await self.report(changes, freed)
         }
         throw CancellationError()
@@ -176,5 +182,15 @@ struct BMPWorker: Sendable {
     private func settle() async throws(BMPError) {
         guard self.power.settle > .zero else { return }
         do { try await Task.sleep(for: self.power.settle) } catch { throw .cancelled }
+    }
+}
+
+extension PowerOutcome {
+    /// nil: it is done.
+    fileprivate var failure: String? {
+        switch self.result {
+        case .done: nil
+        case .boardFailed(let reason), .unreachable(let reason, _): reason
+        }
     }
 }

@@ -13,9 +13,23 @@ import Synchronization
 /// authorises **admits first and looks at the job afterwards**: an end that comes later than the admission reaches the
 /// websocket however far it has got, and one that came earlier is seen in the job.
 package final class ProxyRegistry: Sendable {
+    /// By what somebody was let in, and with which the websocket ends.
+    package struct Access: Hashable, Sendable {
+        /// What the session's cookie is stored as.
+        package var session: String?
+        /// When it ends in any case.
+        package var until: Timestamp?
+
+        package init(session: String? = nil, until: Timestamp? = nil) {
+            self.session = session
+            self.until = until
+        }
+    }
+
     private struct Weak {
         weak var admission: ProxyAdmission?
         var user: Int64?
+        var access = Access()
     }
 
     private struct State {
@@ -39,7 +53,7 @@ package final class ProxyRegistry: Sendable {
     /// The same, unless the user has so many already, over all jobs: each holds sockets of this host.
     ///
     /// - Returns: nil if the user has.
-    package func admit(job: Int, user: Int64, limit: Int) -> ProxyAdmission? {
+    package func admit(job: Int, user: Int64, limit: Int, access: Access = Access()) -> ProxyAdmission? {
         let isAllowed = self.state.withLock { state in
             let count = state.perUser[user, default: 0]
             guard count < limit else { return false }
@@ -49,7 +63,8 @@ package final class ProxyRegistry: Sendable {
         guard isAllowed else { return nil }
         let admission = ProxyAdmission(job: job, registry: self)
         self.state.withLock {
-            $0.admissions[job, default: [:]][ObjectIdentifier(admission)] = Weak(admission: admission, user: user)
+            $0.admissions[job, default: [:]][ObjectIdentifier(admission)] = Weak(
+                admission: admission, user: user, access: access)
         }
         return admission
     }
@@ -68,6 +83,33 @@ package final class ProxyRegistry: Sendable {
             state.admissions.values.flatMap { $0.values.filter { $0.user == user }.compactMap(\.admission) }
         }
         for admission in admissions { admission.close(code, reason: reason) }
+    }
+
+    /// The sessions by which websockets are open.
+    package var sessions: Set<String> {
+        self.state.withLock { state in Set(state.admissions.values.flatMap { $0.values.compactMap(\.access.session) }) }
+    }
+
+    /// Ends every websocket that was opened by a session.
+    package func closeAll(session: String) {
+        self.close(reason: "the session has ended") { $0.session == session }
+    }
+
+    /// Ends the websockets whose time is over.
+    ///
+    /// - Returns: when the next one's is.
+    package func closeEnded(now: Timestamp) -> Timestamp? {
+        self.close(reason: "the session or token has ended") { $0.until.map { $0 <= now } ?? false }
+        return self.state.withLock { state in
+            state.admissions.values.flatMap { $0.values.compactMap(\.access.until).filter { $0 > now } }.min()
+        }
+    }
+
+    private func close(reason: String, _ isOver: (Access) -> Bool) {
+        let admissions = self.state.withLock { state in
+            state.admissions.values.flatMap { $0.values.filter { isOver($0.access) }.compactMap(\.admission) }
+        }
+        for admission in admissions { admission.close(.accessEnded, reason: reason) }
     }
 
     /// The users who have websockets.

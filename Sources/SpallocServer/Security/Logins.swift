@@ -74,6 +74,12 @@ package final class Logins: Sendable {
         return .success((user, hash))
     }
 
+    /// Whether who came without a session may go on: a password let somebody in for one request, a token until its end.
+    func isStillIn(_ caller: Caller) async throws -> Bool {
+        guard let (user, _) = try await self.store.user(id: caller.user.id), user.enabled else { return false }
+        return caller.until.map { self.clock() < $0 } ?? true
+    }
+
     /// For Basic authentication: a password that was right within the last minute is taken as right.
     package func verify(name: String, password: String) async throws -> UserRecord? {
         let now = self.clock()

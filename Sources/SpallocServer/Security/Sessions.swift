@@ -13,11 +13,12 @@ import NIOConcurrencyHelpers
 package final class Sessions: Sendable {
     package enum Found: Sendable {
         case anonymous(csrf: String)
-        case user(UserRecord, csrf: String)
+        /// - expiry: when it ends, however much it is used.
+        case user(UserRecord, csrf: String, expiry: Timestamp?)
 
         package var csrf: String {
             switch self {
-            case .anonymous(let csrf), .user(_, let csrf): csrf
+            case .anonymous(let csrf), .user(_, let csrf, _): csrf
             }
         }
     }
@@ -79,12 +80,23 @@ package final class Sessions: Sendable {
         if let known = self.anonymous.withLockedValue({ $0[key] }), known.at + self.idle > now {
             return .anonymous(csrf: known.csrf)
         }
+        guard let session = try await self.use(key, now: now) else { return nil }
+        return .user(session.user, csrf: session.csrf, expiry: session.expiresAt)
+    }
+
+    /// Something goes on that this session has begun, which is a use of it.
+    ///
+    /// - Parameter key: what the cookie is stored as.
+    /// - Returns: false: the session is over.
+    package func keep(key: String) async throws -> Bool { try await self.use(key, now: self.clock()) != nil }
+
+    private func use(_ key: String, now: Timestamp) async throws -> SessionRecord? {
         guard let (session, used) = try await self.valid(key, now: now) else { return nil }
         if used + Sessions.touchInterval < now {
             try await self.store.touchSession(id: key, now: now)
             self.touched.withLockedValue { $0[key] = now }
         }
-        return .user(session.user, csrf: session.csrf)
+        return session
     }
 
     /// Whether somebody is logged in with this cookie. Unlike ``find(_:)`` this is no use of the session: a page that is left open does

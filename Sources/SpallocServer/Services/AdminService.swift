@@ -61,7 +61,7 @@ package struct AdminService: Sendable {
         try await self.core.store.setUser(
             name: user.name, password: try await .make(password, rounds: self.core.configuration.passwordRounds),
             trustLevel: user.trustLevel)
-        self.registry.closeAll(user: id, reason: "the password was changed")
+        self.shutOut(id, because: "the password was changed")
     }
 
     /// The jobs go with the user.
@@ -76,7 +76,7 @@ package struct AdminService: Sendable {
     package func setTrustLevel(_ trustLevel: TrustLevel, of id: Int64, by caller: Caller) async throws {
         _ = try await self.changeable(id, by: caller)
         try await self.core.store.setTrustLevel(trustLevel, user: id)
-        self.registry.closeAll(user: id, reason: "the account's rights were changed")
+        self.shutOut(id, because: "the account's rights were changed")
     }
 
     package func setEnabled(_ enabled: Bool, user id: Int64, by caller: Caller) async throws {
@@ -85,7 +85,7 @@ package struct AdminService: Sendable {
         if enabled {
             try await self.core.store.unlock(user: user.id)
         } else {
-            self.registry.closeAll(user: id, reason: "the account is disabled")
+            self.shutOut(id, because: "the account is disabled")
         }
     }
 
@@ -99,7 +99,13 @@ package struct AdminService: Sendable {
         guard try await self.core.store.deleteUser(user.id) else {
             throw APIError(.conflict, "User \"\(user.name)\" has had jobs, and can be disabled, not deleted.")
         }
-        self.registry.closeAll(user: id, reason: "the account is gone")
+        self.shutOut(id, because: "the account is gone")
+    }
+
+    /// Ends what goes on by the user's sessions, which are over.
+    private func shutOut(_ id: Int64, because reason: String) {
+        self.registry.closeAll(user: id, reason: reason)
+        self.core.accessChanged(of: id)
     }
 
     /// Nobody locks himself out.
@@ -210,6 +216,7 @@ package struct AdminService: Sendable {
             throw APIError.badRequest("Say why the board goes out of service: whoever repairs it wants to know.")
         }
         try await self.core.store.setFunctioning(functioning, board: board, failure: String(reason.prefix(200)))
+        if !functioning { self.core.notify(.boardsOutOfService, boards: [board], reason: reason) }
         self.machineChanged(machine)
     }
 

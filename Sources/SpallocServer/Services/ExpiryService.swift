@@ -8,8 +8,8 @@ import ServiceLifecycle
 /// Does what time alone brings about: ends jobs that nobody keeps alive, puts boards back that were set aside, forgets sessions.
 package struct ExpiryService: Service {
     let core: ServiceCore
-    /// Sees to sessions that nobody used, and to websockets of users who were disabled.
-    let forgetSessions: @Sendable () async throws -> Void
+    /// Sees to sessions that nobody used, and to websockets of users who may not be here any more; says when to look again.
+    let forgetSessions: @Sendable () async throws -> Timestamp?
 
     package func run() async throws {
         await withGracefulShutdownHandler {
@@ -28,9 +28,9 @@ package struct ExpiryService: Service {
                         self.core.allocatorNudge.signal()
                         for machine in self.core.store.catalogue.machines { self.core.changes.publish(machine: machine.name) }
                     }
-                    try await self.forgetSessions()
+                    let access = try await self.forgetSessions()
                     // A keepalive only moves a deadline away: at worst this looks too early.
-                    for next in [expired.next, retried.next] {
+                    for next in [expired.next, retried.next, access] {
                         if let next { limit = min(limit, max(.milliseconds(10), next - now + .milliseconds(1))) }
                     }
                 } catch is CancellationError {

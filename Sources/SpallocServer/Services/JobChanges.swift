@@ -18,6 +18,8 @@ package final class JobChanges: Sendable {
         case jobs
         /// Which boards of a machine work and who has them.
         case machine(String)
+        /// Whether a user may still be here, by this session or that.
+        case access(Int64)
     }
 
     private struct State {
@@ -67,14 +69,20 @@ package final class JobChanges: Sendable {
     }
 
     package func publish(machine: String) {
+        self.publish(.machine(machine))
+        for observer in self.machineObservers.withLockedValue({ $0 }) { observer(machine) }
+    }
+
+    package func publish(accessOf user: Int64) { self.publish(.access(user)) }
+
+    private func publish(_ topic: Topic) {
         let gates = self.state.withLockedValue { state in
             var gates: [WaitGate] = []
-            state.latest[.machine(machine), default: 0] += 1
-            state.wake(.machine(machine), into: &gates)
+            state.latest[topic, default: 0] += 1
+            state.wake(topic, into: &gates)
             return gates
         }
         for gate in gates { gate.open() }
-        for observer in self.machineObservers.withLockedValue({ $0 }) { observer(machine) }
     }
 
     package func observeMachines(_ observer: @escaping @Sendable (String) -> Void) {

@@ -62,7 +62,8 @@ package struct PowerService: Service {
             bmp: bmp, store: core.store, factory: self.factory, settings: { core.configuration.power }, metrics: core.metrics,
             nudge: nudge,
             clock: core.clock,
-            logger: logger
+            logger: logger,
+            failed: { boards, reason in core.notify(.boardsOutOfService, boards: boards, reason: reason) }
         ) { changes, freed in
             core.publish(changes)
             // Requeued or destroyed jobs have left commands for other frames.

@@ -46,6 +46,7 @@ package struct ReloadableSetting: Sendable {
         .init("health", \.health, reloadable: true),
         .init("history", \.history, reloadable: true),
         .init("reports", \.reports, reloadable: true),
+        .init("notify", \.notify, reloadable: true),
         .init("power", \.power, reloadable: true),
         .init("lockout", \.lockout, reloadable: true),
         .init("metrics", \.metrics, reloadable: false),
@@ -102,6 +103,8 @@ extension SpallocApplication {
         // What waited for a board or for a power setting may go on.
         self.core.allocatorNudge.signal()
         self.core.powerNudge.signal()
+        // A new password has ended sessions, and with them what they began.
+        self.core.expiryNudge.signal()
         for machine in result.machinesAdded { self.core.changes.publish(machine: machine) }
         return result
     }

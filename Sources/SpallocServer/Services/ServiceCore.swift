@@ -16,6 +16,7 @@ package final class ServiceCore: Sendable {
     package let allocatorNudge = Nudge()
     package let powerNudge = Nudge()
     package let expiryNudge = Nudge()
+    package let notices = NoticeQueue()
     /// Told of every change of a job: how the proxy learns that a job has ended.
     private let observers = NIOLockedValueBox<[@Sendable (JobChange) -> Void]>([])
     /// After the emergency stop no job is created.
@@ -56,6 +57,19 @@ package final class ServiceCore: Sendable {
             self.logger.debug("job changed", metadata: ["job": "\(change.job)", "state": "\(change.state)"])
             for observer in observers { observer(change) }
         }
+    }
+
+    /// Sessions of the user have ended, or the user may not be here any more: who waits by them, waits no longer.
+    package func accessChanged(of user: Int64) {
+        self.changes.publish(accessOf: user)
+        self.expiryNudge.signal()
+    }
+
+    /// Waits for a change of any of these: as long as a long-poll does, and no longer than who asks may be told.
+    package func next(_ topics: [(topic: JobChanges.Topic, known: Int64)], for caller: Caller) async {
+        let access = JobChanges.Topic.access(caller.user.id)
+        let limit = caller.patience(self.configuration.timings.longPoll, now: self.clock())
+        await self.changes.next(topics + [(access, self.changes.current(access))], within: limit)
     }
 
     package var isStopped: Bool {

@@ -43,8 +43,14 @@ extension Store {
         try await self.pool.read { db in try db.row("SELECT owner FROM v1_job WHERE job_id = ?", [job]).map { $0["owner"] } }
     }
 
-    /// All live jobs, newest first, by one query.
-    package func jobSummaries() async throws -> [JobSummary] {
+    package func liveJobCount() async throws -> Int {
+        try await self.pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM job WHERE state <> 'DESTROYED'") ?? 0 }
+    }
+
+    /// Live jobs, newest first, by one query.
+    ///
+    /// - Parameter limit: -1: all.
+    package func jobSummaries(limit: Int = -1, start: Int = 0) async throws -> [JobSummary] {
         try await self.pool.read { db in
             try db.rows(
                 """
@@ -56,8 +62,8 @@ extension Store {
                         AS powered_boards
                 FROM \(JobRecord.tables) LEFT JOIN machine ON machine.id = job.machine_id
                 LEFT JOIN v1_job ON v1_job.job_id = job.id
-                WHERE state <> 'DESTROYED' ORDER BY job.id DESC
-                """
+                WHERE state <> 'DESTROYED' ORDER BY job.id DESC LIMIT ? OFFSET ?
+                """, [limit, start]
             ).map { row in
                 JobSummary(
                     record: JobRecord(row: row), machine: row["machine_name"], boards: row["boards"],
@@ -75,6 +81,12 @@ extension Store {
                 """, [board]
             ).map(BoardDetail.init(row:))
         }
+    }
+
+    /// Which of these no job is given.
+    package func outOfService(among boards: [Int64]) async throws -> [Int64] {
+        let out = Set(try await self.boardDetailsOutOfService().map(\.id))
+        return boards.filter(out.contains)
     }
 
     package func boardDetailsOutOfService() async throws -> [BoardDetail] {

@@ -19,6 +19,8 @@ package struct WebSocketCloseCode: RawRepresentable, Hashable, Sendable, CustomS
     package static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
     package static let internalError = WebSocketCloseCode(rawValue: 1011)
     package static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
+    /// Ours: what let the peer in, a session or a token, has ended (as HTTP 401 says it). Who logs in anew may come back.
+    package static let accessEnded = WebSocketCloseCode(rawValue: 4401)
     /// Ours: the peer answered no ping in time (as HTTP 408 says it).
     package static let pongTimeout = WebSocketCloseCode(rawValue: 4408)
     /// Ours: the job is over, or a board in use is no longer its own (as HTTP 410 says it). Coming back is pointless.
@@ -43,6 +45,7 @@ package struct WebSocketCloseCode: RawRepresentable, Hashable, Sendable, CustomS
         case .messageTooBig: "1009 (message too big)"
         case .internalError: "1011 (internal error)"
         case .tryAgainLater: "1013 (try again later)"
+        case .accessEnded: "4401 (session or token ended)"
         case .pongTimeout: "4408 (no pong)"
         case .jobEnded: "4410 (job ended)"
         default: "\(self.rawValue)"

@@ -64,6 +64,7 @@ import Testing
             ConfigurationFile.V1.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.OIDC.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.OIDC.Login.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.Notify.CodingKeys.allCases.map(\.rawValue),
         ]
         for key in keys.joined() {
             #expect(text.contains(try Regex("(?m)^( *- | *)\(key):")), "\(key) is not in packaging/spallocd.yaml")
@@ -167,6 +168,10 @@ import Testing
         (Self.login("{client-id: a, display-name: ' '}"), "display-name"),
         (Self.login("{client-id: a, session-limit: 0}"), "session-limit must be more than 0"),
         (Self.login("{clientid: a}"), "did you mean \"client-id\"?"),
+        ("database: x\nnotify: {mail-to: [lab]}", "notify: \"lab\" is no mail address"),
+        ("database: x\nnotify: {mail-to: [-oX@example.org], mail-from: a@b.org}", "is no mail address"),
+        ("database: x\nnotify: {mail-to: [a@b.org]}", "notify: mail-from"),
+        ("database: x\nnotify: {deadline: 0}", "notify: the deadline"),
         ("database: x\noidc:\n  isuer: a", "unknown key \"isuer\"; did you mean \"issuer\"?"),
         ("database: [x", "not YAML: "),
         ("database: x\n\tport: 1", "not YAML: "),

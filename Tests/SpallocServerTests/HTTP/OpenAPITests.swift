@@ -339,4 +339,19 @@ import Testing
                 originalRequest: OriginalRequest(request)), "JobDescription")
         try check(JobList(jobs: [uri], prev: uri, next: uri), "JobList")
     }
+
+    /// While the issuer is down no token can be checked, on any route that takes one.
+    @Test func tokensThatCannotBeCheckedAreDescribed() throws {
+        for operation in APIOperation.all {
+            guard case .object(let json) = operation.json, case .object(let replies)? = json["responses"] else {
+                Issue.record("\(operation.path) has no replies")
+                continue
+            }
+            if case .everybody = operation.access {
+                #expect(replies["503"] == nil, "\(operation.path)")
+            } else {
+                #expect(replies["503"] != nil && replies["401"] != nil, "\(operation.method) \(operation.path)")
+            }
+        }
+    }
 }

@@ -115,6 +115,11 @@ import Testing
                     try await harness.store.setEnabled(
                         false, user: try #require(try await harness.store.user(named: "bob")).user.id)
                 }
+                if how == "log out" {
+                    // At once: nothing else has to happen.
+                    try await group.waitForAll()
+                    #expect(!written.text.contains(":\n\n"), "not by a heartbeat")
+                }
                 _ = try await alice.create()
                 // It ends by itself.
                 try await group.waitForAll()
@@ -147,6 +152,24 @@ import Testing
                 try await group.waitForAll()
             }
             #expect(written.changes == 0)
+        }
+    }
+
+    /// Of a token without a session.
+    @Test func aStreamEndsWithItsToken() async throws {
+        let clock = TurnedClock()
+        try await withService(clock: clock.now) { harness, client in
+            _ = client
+            let (live, written) = (try self.live(harness), Written())
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let until = clock.now() + .milliseconds(50)
+                group.addTask { try await live.follow(live.topicsOfJobs(), session: nil, until: until, into: written) }
+                try await eventually("the stream to begin") { !written.text.isEmpty }
+                // The wait ends after 50 ms of whatever clock, long before the heartbeat; by then the token is over.
+                clock.advance(.milliseconds(50))
+                try await group.waitForAll()
+            }
+            #expect(!written.text.contains("event"))
         }
     }
 
@@ -198,8 +221,16 @@ import Testing
 
 extension LiveEvents {
     @concurrent
-    fileprivate func follow(_ topics: Topics, session: String?, into written: LiveEventsTests.Written) async throws {
+    fileprivate func follow(
+        _ topics: Topics, session: String?, until: Timestamp? = nil, into written: LiveEventsTests.Written
+    ) async throws {
         var writer: any ResponseBodyWriter = LiveEventsTests.Writer(written: written)
-        try await self.follow(topics, session: session, into: &writer)
+        // One whose session is over was somebody all the same.
+        let user = try await self.pages.core.store.user(named: "bob")
+        var known: SessionRecord?
+        if let session { known = try await self.pages.core.store.session(id: Sessions.key(session)) }
+        guard let user = known?.user ?? user?.user else { return }
+        try await self.follow(
+            topics, for: Caller(user: user, session: session, until: until ?? known?.expiresAt), into: &writer)
     }
 }

@@ -315,4 +315,37 @@ import Testing
             #expect(none.status == .notFound)
         }
     }
+
+    // MARK: - Long lists
+
+    @Test func aLongListOfJobsHasPages() async throws {
+        try await withService { harness, client in
+            let alice = try await Session.logIn(client, as: "alice")
+            let all = JobPages.perPage + 5
+            for _ in 0..<JobPages.perPage { _ = try await alice.create() }
+            let short = try await alice.page("list_jobs").text
+            #expect(!short.contains("<nav class=\"pages\""), "one page has no neighbours")
+            let before = try await alice.page("").text
+            #expect(!before.contains("All jobs"))
+            for _ in 0..<5 { _ = try await alice.create() }
+            func numbers(_ page: String) -> [Int] { page.matches(of: /job_info\/(\d+)/).compactMap { Int($0.1) } }
+            let overview = try await alice.page("").text
+            #expect(numbers(overview).count == JobPages.perPage && overview.contains("All jobs</a>"))
+            let first = try await alice.page("list_jobs").text
+            #expect(numbers(first) == Array((6...all).reversed()))
+            #expect(first.contains("1 to 100 of 105") && !first.contains("rel=\"prev\""))
+            #expect(first.contains(#"<a href="/spalloc/system/list_jobs?start=100" rel="next">Older jobs</a>"#))
+            let second = try await alice.page("list_jobs?start=100").text
+            #expect(numbers(second) == [5, 4, 3, 2, 1])
+            #expect(second.contains("101 to 105 of 105") && !second.contains("rel=\"next\""))
+            #expect(second.contains(#"<a href="/spalloc/system/list_jobs" rel="prev">Newer jobs</a>"#))
+            // Between two pages, and after the last one.
+            #expect(try await alice.page("list_jobs?start=3").text.contains(#"list_jobs" rel="prev""#))
+            let none = try await alice.page("list_jobs?start=500").text
+            #expect(none.contains("There are no jobs.") && none.contains(#"list_jobs?start=400" rel="prev""#))
+            for wrong in ["-1", "x", "99999999999"] {
+                #expect(try await alice.page("list_jobs?start=\(wrong)").status == .badRequest)
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import SpallocServer
 import SpiNNakerEngine
@@ -297,6 +298,42 @@ import Testing
                 #expect(last.hasPrefix("the job ended: ") && last.contains("the job is over"))
             }
             #expect(server.registry.totals.counters.channelsOpen == 0)
+        }
+    }
+
+    /// A session's or a token's end is told by a code of its own, so that a client knows what to do.
+    @Test(arguments: ["session", "time"])
+    func theEndOfWhatOpenedItEndsAWebSocket(by end: String) async throws {
+        let now = Timestamp(milliseconds: 1_700_000_000_000)
+        let decide: @Sendable (HTTPRequestHead, ProxyRegistry, ProxySessionConfiguration) async -> UpgradeDecision = {
+            _, registry, configuration in
+            let access = ProxyRegistry.Access(session: "of ada", until: now + .seconds(10))
+            guard let admission = registry.admit(job: 7, user: 1, limit: 1, access: access) else {
+                return .refuse(.tooManyRequests, body: "")
+            }
+            var configuration = configuration
+            configuration.admission = admission
+            return .accept(configuration)
+        }
+        try await ProxyServerHarness.with(decide: decide) { server in
+            try await RawClient.with(port: server.port) { client in
+                try await client.expectUpgrade()
+                try await eventually("the websocket") { server.registry.sessionCount(job: 7) == 1 }
+                server.registry.closeAll(session: "of bob")
+                #expect(server.registry.closeEnded(now: now + .milliseconds(9_999)) == now + .seconds(10))
+                #expect(server.registry.count(user: 1) == 1)
+                if end == "session" {
+                    server.registry.closeAll(session: "of ada")
+                } else {
+                    #expect(server.registry.closeEnded(now: now + .seconds(10)) == nil)
+                }
+                var reader = WebSocketReader(role: .client, maximumMessageBytes: 1000)
+                let events = await client.events(&reader) { _ in true }
+                let reason = end == "session" ? "the session has ended" : "the session or token has ended"
+                #expect(events == [.close(.accessEnded, reason: reason)])
+            }
+            // It no longer counts.
+            try await eventually("its place to be free") { server.registry.count(user: 1) == 0 }
         }
     }
 

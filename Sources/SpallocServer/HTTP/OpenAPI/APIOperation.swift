@@ -88,7 +88,11 @@ package struct APIOperation: Sendable {
         func add(_ reply: Reply) {
             if !all.contains(where: { $0.status == reply.status }) { all.append(reply) }
         }
-        if case .everybody = self.access {} else { add(.notLoggedIn) }
+        if case .everybody = self.access {
+        } else {
+            add(.notLoggedIn)
+            add(.tokensUnchecked)
+        }
         if case .from = self.access { add(.forbidden) }
         if self.changesSomething { add(.forbidden) }
         if self.body != nil { add(.tooLong) }
@@ -171,6 +175,7 @@ extension APIOperation.Reply {
     static let badRequest = Self.text(400, "What is wrong with the request")
     static let notLoggedIn = Self(
         status: 401, text: "Please log in", content: .text, headers: ["WWW-Authenticate": "How"])
+    static let tokensUnchecked = Self.text(503, "A bearer token cannot be checked now: its issuer does not answer")
     static let forbidden = Self.text(403, "Not allowed to this user, or without the session's token")
     static let noJob = Self.text(404, "No such job, or another's")
     static let gone = Self.text(410, "The job is gone")

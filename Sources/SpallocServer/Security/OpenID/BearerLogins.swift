@@ -11,6 +11,10 @@ package struct BearerLogins: Sendable {
         package var user: UserRecord
         /// When the token ends.
         package var expiry: Timestamp
+        /// When it is no longer taken for a login; nil: what it has begun goes on.
+        var until: Timestamp?
+
+        var caller: Caller { Caller(user: self.user, tokenExpiry: self.expiry, until: self.until) }
     }
 
     let configuration: SpallocServerConfiguration.OIDC
@@ -30,7 +34,8 @@ package struct BearerLogins: Sendable {
             self.logger.notice("a token is refused", metadata: ["reason": "\(error)"])
             return nil
         }
-        return try await self.user(of: identity).map { Login(user: $0, expiry: identity.expiry) }
+        let until = self.configuration.sessionsOutliveTokens ? nil : identity.expiry + self.configuration.leeway
+        return try await self.user(of: identity).map { Login(user: $0, expiry: identity.expiry, until: until) }
     }
 
     /// The account that an identity has here, made if it is new.
