@@ -20,8 +20,8 @@ struct BMPWorker: Sendable {
     let nudge: Nudge
     let clock: WallClock
     let logger: Logger
-    /// What was done is written down: jobs have changed, boards are free.
-    let report: @Sendable (_ changes: [JobChange], _ freed: Bool) async -> Void
+    /// What was done is written down, and may have changed jobs.
+    let report: @Sendable (_ changes: [JobChange]) async -> Void
 
     private var power: SpallocServerConfiguration.Power { self.settings() }
 
@@ -58,8 +58,7 @@ struct BMPWorker: Sendable {
             let outcomes = off.isEmpty ? await self.switchOn(rested, controller) : await self.switchOff(off, controller)
             // Nothing comes back when the service is stopping: the work stays to be done.
             guard !outcomes.isEmpty else { throw CancellationError() }
-            let (changes, freed) = try await self.store.recordPower(outcomes, now: self.clock())
-            await self.report(changes, freed)
+            await self.report(try await self.store.recordPower(outcomes, now: self.clock()).changes)
         }
         throw CancellationError()
     }
