@@ -105,6 +105,8 @@ final class ServiceProcess {
         let (process, stop, output) = (Process(), Pipe(), Pipe())
         process.executableURL = URL(filePath: path)
         process.arguments = arguments
+        // As the systemd unit has it.
+        process.environment = ProcessInfo.processInfo.environment.merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
         process.standardInput = stop
         process.standardOutput = output
         try process.run()
