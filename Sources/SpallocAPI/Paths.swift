@@ -7,6 +7,8 @@ public enum SpallocPath {
     public static let login = "system/login.html"
     public static let performLogin = "system/perform_login"
     public static let performLogout = "system/perform_logout"
+    /// `auth/PROVIDER` leads to the issuer, `login/code/PROVIDER` back.
+    public static let performOIDC = "system/perform_oidc/"
     public static let webRoot = "system/"
     /// The service description.
     public static let serviceRoot = "srv/spalloc/"

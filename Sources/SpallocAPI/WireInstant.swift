@@ -45,12 +45,15 @@ public struct WireInstant: Hashable, Sendable, Comparable, CustomStringConvertib
             offset = (hours * 60 + minutes) * 60 * (has("-", at: end) ? -1 : 1)
         }
         let days = WireInstant.days(year: year, month: month, day: day)
+        // 31 February is not 3 March.
+        guard WireInstant.civil(days: days).day == day else { return nil }
         self.secondsSince1970 = days * 86400 + hour * 3600 + minute * 60 + second - offset
     }
 
     public var description: String {
-        let days = Int64((Double(self.secondsSince1970) / 86400).rounded(.down))
-        let inDay = self.secondsSince1970 - days * 86400
+        let (quotient, remainder) = self.secondsSince1970.quotientAndRemainder(dividingBy: 86400)
+        let days = remainder < 0 ? quotient - 1 : quotient
+        let inDay = remainder < 0 ? remainder + 86400 : remainder
         let (year, month, day) = WireInstant.civil(days: days)
         func padded(_ value: Int64, _ width: Int = 2) -> String {
             let text = String(value)

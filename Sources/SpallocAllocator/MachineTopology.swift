@@ -19,17 +19,6 @@ package final class MachineTopology: Sendable {
         }
     }
 
-    /// One side of one board.
-    package struct BoardLink: Hashable, Sendable {
-        package var board: BoardCoordinates
-        package var side: Link
-
-        package init(board: BoardCoordinates, side: Link) {
-            self.board = board
-            self.side = side
-        }
-    }
-
     package let name: String
     package let tags: Set<String>
     package let geometry: TriadGeometry
@@ -68,9 +57,9 @@ package final class MachineTopology: Sendable {
                 for side in Link.allCases {
                     let other = geometry.neighbour(of: board.coordinates, side: side)
                     let otherIndex = MachineTopology.index(of: other, height: geometry.height)
-                    guard existing.contains(otherIndex), otherIndex != index,
-                        !deadLinks.contains(BoardLink(board: board.coordinates, side: side)),
-                        !deadLinks.contains(BoardLink(board: other, side: side.opposite))
+                    let link = BoardLink(board: board.coordinates, side: side)
+                    guard existing.contains(otherIndex), otherIndex != index, !deadLinks.contains(link),
+                        !deadLinks.contains(geometry.farEnd(of: link))
                     else { continue }
                     neighbours[index * 6 + Int(side.rawValue)] = Int32(otherIndex)
                 }

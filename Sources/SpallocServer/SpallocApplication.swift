@@ -45,13 +45,14 @@ public struct SpallocApplication: Sendable {
 
     /// - Parameters:
     ///   - bmps: how BMPs are reached; nil: by SCP over UDP.
-    ///   - fetch: how the issuer of tokens is asked.
+    ///   - fetch: how the issuer of tokens is asked; nil: by HTTP.
     package static func build(
         configuration: SpallocServerConfiguration, logger: Logger, clock: @escaping WallClock, bmps: BMPControllerFactory?,
-        fetch: @escaping IssuerFetch = IssuerKeys.overHTTP
+        fetch: IssuerFetch? = nil
     ) async throws(SpallocServerError) -> SpallocApplication {
         try configuration.validate()
         let tls = try configuration.tls.map { tls throws(SpallocServerError) in try self.tlsConfiguration(tls) }
+        let fetch = if let fetch { fetch } else { try IssuerHTTP(configuration.oidc).fetch }
         let store = try Store(path: configuration.databasePath)
         let core = ServiceCore(configuration: configuration, store: store, clock: clock, logger: logger)
         let v1: V1Service?
@@ -77,6 +78,7 @@ public struct SpallocApplication: Sendable {
     package static func check(_ configuration: SpallocServerConfiguration) throws(SpallocServerError) {
         try configuration.validate()
         if let tls = configuration.tls { _ = try self.tlsConfiguration(tls) }
+        _ = try IssuerHTTP(configuration.oidc)
         let path = configuration.databasePath
         var isDirectory: ObjCBool = false
         if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
@@ -99,13 +101,16 @@ public struct SpallocApplication: Sendable {
         self.tls = tls
         self.factory = factory
         self.sessions = Sessions(store: core.store, clock: core.clock, idle: core.configuration.timings.sessionIdle)
+        let bearer = core.configuration.oidc.map { oidc in
+            BearerLogins(
+                configuration: oidc, store: core.store, clock: core.clock,
+                keys: IssuerKeys(oidc, clock: core.clock, fetch: fetch), logger: core.logger)
+        }
         self.logins = Logins(
             store: core.store, clock: core.clock, lockout: { core.configuration.lockout },
-            rounds: core.configuration.passwordRounds,
-            bearer: core.configuration.oidc.map { oidc in
-                BearerLogins(
-                    configuration: oidc, store: core.store, clock: core.clock,
-                    keys: IssuerKeys(oidc, clock: core.clock, fetch: fetch), logger: core.logger)
+            rounds: core.configuration.passwordRounds, bearer: bearer,
+            browser: bearer.flatMap { bearer in
+                bearer.configuration.login.map { BrowserLogins($0, bearer: bearer, fetch: fetch) }
             })
         let (registry, connections) = (ProxyRegistry(), BoardConnections())
         self.registry = registry

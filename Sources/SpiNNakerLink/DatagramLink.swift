@@ -20,6 +20,30 @@ public protocol DatagramLink: AnyObject, Sendable {
     func flush()
     /// Ends the link; the receiver hears of it once.
     func close()
+    /// How eagerly a reply may be waited for here: see ``ReplyWatch``.
+    var replyWatch: ReplyWatch { get }
+    /// Once what was flushed has left, the link's socket is looked at for up to `time` before the event loop sleeps. Only called
+    /// when ``replyWatch`` allows it.
+    func watch(for time: TimeAmount)
+}
+
+extension DatagramLink {
+    public var replyWatch: ReplyWatch { .never }
+    public func watch(for time: TimeAmount) {}
+}
+
+/// When a link's socket is looked at again and again for the next reply, instead of sleeping until the kernel says so.
+///
+/// To sleep and be woken takes 20 to 50 µs where a processor is put to rest meanwhile, as most virtual ones are: on loopback that is
+/// longer than the board takes to answer. It costs the processor that would have rested, so only what is expected at once is waited
+/// for so.
+public enum ReplyWatch: Sendable {
+    /// The peer is a network away, or there is no socket.
+    case never
+    /// For a request that is alone under way, whose caller waits for nothing else. Several share one wake-up.
+    case forLoneRequest
+    /// Whatever the window is.
+    case always
 }
 
 /// The other end of a ``DatagramLink``: called on its event loop.

@@ -147,16 +147,8 @@ public func withVirtualMachineHost<Result>(
     group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton, logger: Logger,
     _ body: (VirtualMachineHost) async throws -> Result
 ) async throws -> Result {
-    var description = description
-    if let base { description.base = base }
-    let host = try await VirtualMachineHost.start(description, group: group, logger: logger)
-    do {
-        let result = try await body(host)
-        await host.shutDown()
-        return result
-    } catch {
-        await host.shutDown()
-        throw error
+    try await withVirtualMachineHost(description, bases: [base ?? description.base], group: group, logger: logger) { host, _ in
+        try await body(host)
     }
 }
 

@@ -155,6 +155,7 @@ struct ClientBenchmark {
                 }
                 if let theirs = stock.read(window: 32) {
                     targets.atLeast(4, one32.rate / theirs.rate, "× SpiNNMan's packets/s, window 32")
+                    targets.atMost(0.1, (one32.cpu ?? 0) / theirs.cpu, "× SpiNNMan's CPU a packet, window 32")
                 }
                 if let theirs = stock.latencyMicroseconds, let ours = one[1] {
                     targets.atMost(0.5, ours.p50 / theirs, "× SpiNNMan's p50, window 1")

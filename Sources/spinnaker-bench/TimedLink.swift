@@ -37,6 +37,8 @@ final class TimedLink: DatagramLink, DatagramReceiver, @unchecked Sendable {
 
     func flush() { self.inner.flush() }
     func close() { self.inner.close() }
+    var replyWatch: ReplyWatch { self.inner.replyWatch }
+    func watch(for time: TimeAmount) { self.inner.watch(for: time) }
 
     func datagramReceived(_ datagram: ByteBuffer) {
         if let sequence = self.sequence(of: datagram), self.sentAt[sequence] != 0 {

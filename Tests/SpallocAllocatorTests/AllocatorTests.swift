@@ -115,7 +115,7 @@ import Testing
         let links = Set(
             (0..<Int.random(in: 0...4, using: &random)).compactMap { _ in
                 geometry.boards.randomElement(using: &random).map {
-                    MachineTopology.BoardLink(board: $0, side: Link(rawValue: UInt8.random(in: 0..<6, using: &random)) ?? .east)
+                    BoardLink(board: $0, side: Link(rawValue: UInt8.random(in: 0..<6, using: &random)) ?? .east)
                 }
             })
         let topology = machine(width, height, deadLinks: links)

@@ -21,7 +21,7 @@ struct SeededGenerator: RandomNumberGenerator {
 
 func machine(
     _ width: Int, _ height: Int, name: String = "m", tags: Set<String> = ["default"], without: [BoardCoordinates] = [],
-    deadLinks: Set<MachineTopology.BoardLink> = []
+    deadLinks: Set<BoardLink> = []
 ) -> MachineTopology {
     let geometry = TriadGeometry(width: width, height: height)
     let boards = geometry.boards.filter { !without.contains($0) }.enumerated().map { index, coordinates in

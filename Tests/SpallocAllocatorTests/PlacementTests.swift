@@ -99,7 +99,7 @@ import Testing
     /// Boards that are there but cut off by dead links are no use.
     @Test func onlyLiveLinksConnect() {
         let cut = Set(
-            Link.allCases.map { MachineTopology.BoardLink(board: BoardCoordinates(0, 0, 1), side: $0) })
+            Link.allCases.map { BoardLink(board: BoardCoordinates(0, 0, 1), side: $0) })
         let topology = machine(1, 1, deadLinks: cut)
         #expect(place(.boards(3), on: snapshot(topology)) == nil)
         #expect(place(.boards(2), on: snapshot(topology))?.boards.contains(1) == false)

@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func aDeadLinkIsDeadFromBothEnds() throws {
-        let end = MachineTopology.BoardLink(board: BoardCoordinates(0, 0, 0), side: .north)
+        let end = BoardLink(board: BoardCoordinates(0, 0, 0), side: .north)
         let topology = machine(2, 2, deadLinks: [end])
         let here = try #require(topology.index(of: BoardCoordinates(0, 0, 0)))
         let there = try #require(topology.index(of: BoardCoordinates(0, 0, 2)))
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test func bordersOfATriadAreWhatLeavesItAndWhatIsDead() throws {
-        let dead = MachineTopology.BoardLink(board: BoardCoordinates(0, 0, 0), side: .northEast)
+        let dead = BoardLink(board: BoardCoordinates(0, 0, 0), side: .northEast)
         let topology = machine(3, 3, deadLinks: [dead])
         let triad = topology.rectangle(root: 0, width: 1, height: 1, of: topology.existing)
         // Three links lie inside a triad: 18 sides, 6 of them inside; the dead link adds its two.

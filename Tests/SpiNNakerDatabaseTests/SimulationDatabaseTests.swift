@@ -158,7 +158,120 @@ import Testing
         }
     }
 
+    @Test(arguments: [nil, 0, 0.5, 5000] as [Double?])
+    func howItRunsComesBack(_ runTime: Double?) async throws {
+        try await Self.withDirectory { directory in
+            let path = directory + "/db"
+            let parameters = RunParameters(machineTimeStep: 125, timeScaleFactor: 7.5, runTime: runTime, application: 255)
+            try await SimulationDatabaseWriter.write(to: path) { try $0.setParameters(parameters) }
+            let reader = try SimulationDatabaseReader(path: path)
+            #expect(try await reader.parameters() == parameters)
+            // What the toolchain's own reader goes by.
+            try await DatabaseQueue(path: path).read { database in
+                let sql = "SELECT value FROM configuration_parameters WHERE parameter_id = ?"
+                let isEndless = try String.fetchOne(database, sql: sql, arguments: ["infinite_run"])
+                #expect(isEndless == (runTime == nil ? "True" : "False"))
+                #expect(try Double.fetchOne(database, sql: sql, arguments: ["runtime"]) == runTime ?? -1)
+            }
+            // Older databases have no scale: time is not stretched.
+            try await DatabaseQueue(path: path).write {
+                try $0.execute(sql: "DELETE FROM configuration_parameters WHERE parameter_id = 'time_scale_factor'")
+            }
+            #expect(try await reader.parameters().timeScaleFactor == 1)
+        }
+    }
+
+    /// Random networks: what a population has is what was given to its parts, and nothing of its neighbours'.
+    @Test(arguments: [1, 2, 3]) func everyPopulationHasItsOwn(_ seed: Int) async throws {
+        var state = UInt64(seed)
+        func below(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % limit
+        }
+        struct Population: Sendable {
+            var label: String
+            var cores: [CoreID] = []
+            var keys: [UInt32: Int] = [:]
+            var output: (tag: LiveOutputTag, core: CoreID)?
+        }
+        let chips = (0..<64).map { ChipID(UInt8($0 / 8), UInt8($0 % 8)) }
+        var populations: [Population] = []
+        for number in 0..<8 {
+            // Labels that are patterns, or the beginnings of others.
+            var population = Population(label: ["p", "p%", "p_", "pop", "pop'1", "", "Pop", "ポップ"][number])
+            for part in 0..<below(4) {
+                population.cores.append(CoreID(chip: chips[below(64)], p: UInt8(1 + below(17))))
+                for atom in 0..<below(20) {
+                    population.keys[UInt32(number) << 29 | UInt32(part) << 16 | UInt32(atom)] = part * 1000 + atom
+                }
+            }
+            if number % 2 == 0, !population.cores.isEmpty {
+                let tag = LiveOutputTag(
+                    tag: UInt8(below(8)), board: "10.0.0.\(number)", host: "host\(number)", port: UInt16(below(65536)),
+                    stripsSDP: below(2) == 0)
+                population.output = (tag, CoreID(UInt8(number), UInt8(below(8)), 17))
+            }
+            populations.append(population)
+        }
+        let written = populations
+        try await Self.withDirectory { directory in
+            let path = directory + "/db"
+            try await SimulationDatabaseWriter.write(to: path) { writer in
+                try writer.setMachine(
+                    width: 8, height: 8, chips: chips.map { DatabaseChip(chip: $0, cores: 18, nearestEthernet: .origin) })
+                for population in written {
+                    let id = try writer.addPopulation(population.label)
+                    var first: SimulationDatabaseWriter.Part?
+                    for (index, core) in population.cores.enumerated() {
+                        let part = try writer.addPart("part \(index)", of: id, on: core)
+                        first = first ?? part
+                        let keys = population.keys.filter { $0.value / 1000 == index }
+                        try writer.addEvents(of: part, keys.map { (atom: $0.value, key: $0.key) })
+                    }
+                    guard let output = population.output, let first else { continue }
+                    let gatherer = try writer.addPart("lpg of \(population.label)", of: nil, on: output.core)
+                    try writer.addTag(output.tag, of: gatherer)
+                    try writer.addLiveOutput(of: first, by: gatherer, partition: "SPIKE")
+                }
+            }
+            let reader = try SimulationDatabaseReader(path: path)
+            for population in written {
+                #expect(try await reader.atoms(ofKeysOf: population.label) == population.keys)
+                let byAtom = Dictionary(uniqueKeysWithValues: population.keys.map { ($0.value, $0.key) })
+                #expect(try await reader.keys(ofAtomsOf: population.label) == byAtom)
+                #expect(try await reader.placements(of: population.label) == population.cores)
+                let output = try await reader.liveOutput(of: population.label, by: "lpg")
+                #expect(output?.tag == population.output?.tag && output?.chip == population.output?.core.chip)
+                #expect(try await reader.liveOutput(of: population.label, by: "gpl") == nil)
+            }
+        }
+    }
+
     // MARK: - Secrets
+
+    /// Who sets them twice has the last; who never does has a file that others may read.
+    @Test func credentialsReplaceOneAnother() async throws {
+        try await Self.withDirectory { directory in
+            let path = directory + "/db"
+            var second = Self.credentials()
+            second.cookies = ["A": "1", "B": "2"]
+            second.headers = ["H": "3"]
+            let (first, last) = (Self.credentials(), second)
+            try await SimulationDatabaseWriter.write(to: path) { writer in
+                try writer.setProxyCredentials(first)
+                try writer.setProxyCredentials(last)
+            }
+            #expect(try await SimulationDatabaseReader(path: path).proxyCredentials() == last)
+            #expect("\(last)" == "https://s/jobs/1/ (A, B, H: secret)")
+            try await Self.write(to: path)
+            // As readable as any file that is made here, whatever the process's mask.
+            try Data().write(to: URL(filePath: directory + "/plain"))
+            let modes = try ["/db", "/plain"].map { name in
+                try FileManager.default.attributesOfItem(atPath: directory + name)[.posixPermissions] as? Int
+            }
+            #expect(modes[0].map { $0 & 0o044 } == modes[1].map { $0 & 0o044 })
+        }
+    }
 
     private static func credentials() -> ProxyCredentials {
         ProxyCredentials(

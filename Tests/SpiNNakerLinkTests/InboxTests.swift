@@ -19,6 +19,14 @@ import Testing
         #expect(inbox.dropped == 3)
     }
 
+    /// An inbox that could hold nothing would lose whatever comes between two waits.
+    @Test(arguments: [0, -1, 1]) func anInboxHoldsOneAtLeast(_ limit: Int) async {
+        let inbox = SpiNNakerLink.Inbox<Int>(limit: limit)
+        for number in 0..<3 { inbox.put(number) }
+        #expect(await inbox.next() == 0)
+        #expect(inbox.dropped == 2)
+    }
+
     @Test func aWaitMayEndWithoutTheRest() async {
         let inbox = SpiNNakerLink.Inbox<Int>(limit: 3)
         guard case .late = await inbox.next(within: .zero) else { return #expect(Bool(false), "nothing had come") }

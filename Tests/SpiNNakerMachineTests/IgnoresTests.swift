@@ -24,6 +24,21 @@ import Testing
         #expect(ignores.downLinks == "0,0,5:1,0,2,10.0.0.1")
     }
 
+    /// spinn_machine's rule: a number above 0 is virtual; the monitor, 0, can only be meant physically.
+    @Test func numbersOfCores() throws {
+        for (text, written, numbers) in [
+            ("0", "0", [IgnoredCores.Number.physical(0)]), ("1", "1", [.virtual(1)]), ("-1", "-1", [.physical(1)]),
+            ("31", "31", [.virtual(31)]), ("-31", "-31", [.physical(31)]), ("4-4", "4", [.virtual(4)]),
+            ("0-1", "0-1", [.physical(0), .virtual(1)]), ("30-31", "30-31", [.virtual(30), .virtual(31)]),
+        ] {
+            let ignores = try Ignores(downChips: "", downCores: "9,8,\(text)", downLinks: "")
+            #expect(ignores.cores.map(\.numbers) == [numbers])
+            #expect(ignores.downCores == "9,8,\(written)")
+        }
+        #expect(IgnoredCores(chip: .origin, range: -32...0) == nil)
+        #expect(IgnoredCores(chip: .origin, range: 1...32) == nil)
+    }
+
     @Test func emptyLists() throws {
         for text in ["", "None", " none ", "  "] {
             #expect(try Ignores(downChips: text, downCores: text, downLinks: text) == Ignores())

@@ -48,6 +48,12 @@ import Testing
             let (x, y) = (CoreSubsets(a), CoreSubsets(b))
             #expect(Array(x) == a.sorted())
             #expect(x.count == a.count)
+            for chip in Set((a.union(b)).map(\.chip)) {
+                let numbers = a.filter { $0.chip == chip }.map(\.p).sorted()
+                #expect(x.cores(of: chip) == numbers)
+                #expect(x.mask(of: chip) == numbers.reduce(0) { $0 | 1 << UInt32($1) })
+                #expect(CoreSubsets(chip: chip, cores: numbers) == x.intersection(CoreSubsets(chip: chip, cores: 0..<32)))
+            }
             #expect(Array(x.union(y)) == a.union(b).sorted())
             #expect(Array(x.intersection(y)) == a.intersection(b).sorted())
             #expect(Array(x.subtracting(y)) == a.subtracting(b).sorted())

@@ -297,6 +297,55 @@ struct WiringTests {
         }
     }
 
+    /// They were learned at the boot, though the model computes them when they are looked at.
+    @Test func tablesAreThoseOfTheBootWhateverHappensLater() throws {
+        func words(_ machine: InMemoryMachine) throws -> [UInt32] {
+            try [ChipID(5, 7), ChipID(4, 3), ChipID(1, 1)].flatMap { chip in
+                try (0..<12).flatMap { x in
+                    try [0, 4].map { try machine.readWord(0xE101_0000 + 128 * UInt32(x) + $0, core: .monitor(of: chip)) }
+                }
+            }
+        }
+        let early = try self.booted(.triads(width: 1, height: 1))
+        let late = try self.booted(.triads(width: 1, height: 1))
+        let before = try words(early)
+        // Board 2 goes, and comes up as a machine of its own.
+        late.machine.setPower(true, board: 2, now: late.now)
+        late.boot(board: 2)
+        #expect(try late.ask(GetVersion(), core: CoreID(7, 7, 0), at: .board(2)).chip == ChipID(7, 7))
+        #expect(try words(late) == before)
+        // Its chips are gone from the machine that knew them: by that machine's addresses nobody is there.
+        #expect(late.raw(.version, to: CoreID(4, 8, 0))?.result == .p2pNoReply)
+    }
+
+    /// As `sv` counts them: Ethernet chips, whoever comes by on the way home, and the chip itself.
+    @Test(arguments: [VirtualMachineDescription.Kind.spinn3, .spinn5, .triads(width: 2, height: 1)])
+    func activeAddressesAreThoseOfTheTable(kind: VirtualMachineDescription.Kind) throws {
+        var faults = HardwareFaults()
+        if kind == .triads(width: 2, height: 1) {
+            // Ways over other boards, and a board without its Ethernet chip.
+            faults.deadLinks = Set(
+                Link.allCases.filter { $0 != .north }.map {
+                    BoardChipLink(chip: BoardChip(board: BoardCoordinates(0, 0, 1), local: ChipID(4, 4)), link: $0)
+                })
+            faults.deadChips = [BoardChip(board: BoardCoordinates(1, 0, 1), local: .origin)]
+        }
+        let machine = try self.booted(kind, faults: faults)
+        let size = try machine.read(0xF500_7F02, count: 2)
+        for chip in try self.chips(machine) where (chip.x &+ chip.y) % 3 == 0 {
+            var known = 0
+            for x in 0..<UInt32(size[1]) {
+                let column = try machine.read(0xE101_0000 + 128 * x, count: 32, core: .monitor(of: chip))
+                for y in 0..<Int(size[0]) {
+                    let word = column[(y / 8 * 4)..<(y / 8 * 4 + 4)].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+                    known += word >> UInt32(3 * (y % 8)) & 7 == 6 ? 0 : 1
+                }
+            }
+            let active = try machine.read(0xF500_7FE2, count: 2, core: .monitor(of: chip))
+            #expect(Int(active[0]) | Int(active[1]) << 8 == known, "\(chip)")
+        }
+    }
+
     // MARK: Faults
 
     @Test func deadPartsAsHostsSeeThem() throws {

@@ -128,9 +128,8 @@ struct CreateCommand: AsyncParsableCommand {
         let err = CommandContext.current.err
         let start = ContinuousClock.now
         try await job.waitUntilReady(timeout: .seconds(max(self.queueTimeout, 2))) { state in
-            let seconds = Double((ContinuousClock.now - start).components.attoseconds) / 1e18
-            let whole = Double((ContinuousClock.now - start).components.seconds)
-            err("job \(job.id): \(state) after \((whole + (seconds * 10).rounded() / 10)) s")
+            let tenths = ((ContinuousClock.now - start) / .milliseconds(100)).rounded()
+            err("job \(job.id): \(state) after \(tenths / 10) s")
         }
     }
 

@@ -19,7 +19,7 @@ import SpallocAPI
 /// | `users` | `name`, `password` or `password-file`, `trust-level` (USER) |
 /// | `groups` | `name`, `board-hours` (none: no limit) that a new one begins with, `members` (names of users) |
 /// | `require-group` | whether who is in no group may have no jobs: false |
-/// | `oidc` | an issuer of bearer tokens: `issuer`, `audience` (one or several), `jwks-uri` (found by the issuer's openid-configuration), `username-claim` preferred_username, `username-prefix` openid., `trust-level` USER, `leeway` 30, `sessions-outlive-tokens` false, `collaboratory-claim` none, `organisation-claim` none, `collaboratory-board-hours` 1000, `organisation-board-hours` 0 |
+/// | `oidc` | an issuer of bearer tokens: `issuer`, `audience` (one or several), `jwks-uri` (found by the issuer's openid-configuration), `username-claim` preferred_username, `username-prefix` openid., `trust-level` USER, `leeway` 30, `sessions-outlive-tokens` false, `collaboratory-claim` none, `organisation-claim` none, `collaboratory-board-hours` 1000, `organisation-board-hours` 0, `ca-file` none (PEM), `login` for browsers: `client-id`, `client-secret-file` none, `provider` hbp-ebrains, `scopes`, `display-name` EBRAINS, `session-limit` 43200 |
 /// | `trusted-proxies` | addresses, or ranges like 10.0.0.0/8, of reverse proxies: none |
 /// | `proxy` | whether jobs have a websocket: true |
 /// | `emergency-stop-code` | none: there is no emergency stop |
@@ -87,7 +87,31 @@ struct ConfigurationFile: Decodable {
     }
 
     struct OIDC: Decodable {
+        struct Login: Decodable {
+            var value: SpallocServerConfiguration.OIDC.BrowserLogin
+            var clientSecretFile: String?
+
+            enum CodingKeys: String, CodingKey, CaseIterable {
+                case clientID = "client-id"
+                case clientSecretFile = "client-secret-file"
+                case provider, scopes
+                case displayName = "display-name"
+                case sessionLimit = "session-limit"
+            }
+            init(from decoder: any Decoder) throws {
+                let values = try decoder.strictContainer(CodingKeys.self)
+                self.value = .init(clientID: try values.decode(String.self, forKey: .clientID))
+                self.clientSecretFile = try values.decodeIfPresent(String.self, forKey: .clientSecretFile)
+                self.value.provider = try values.decodeIfPresent(String.self, forKey: .provider) ?? self.value.provider
+                self.value.scopes = try values.decodeIfPresent([String].self, forKey: .scopes) ?? self.value.scopes
+                self.value.displayName =
+                    try values.decodeIfPresent(String.self, forKey: .displayName) ?? self.value.displayName
+                try values.duration(.sessionLimit, into: &self.value.sessionLimit)
+            }
+        }
+
         var value: SpallocServerConfiguration.OIDC
+        var login: Login?
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case issuer, audience
@@ -101,6 +125,8 @@ struct ConfigurationFile: Decodable {
             case organisationClaim = "organisation-claim"
             case collaboratoryBoardHours = "collaboratory-board-hours"
             case organisationBoardHours = "organisation-board-hours"
+            case caFile = "ca-file"
+            case login
         }
         init(from decoder: any Decoder) throws {
             let values = try decoder.strictContainer(CodingKeys.self)
@@ -124,6 +150,8 @@ struct ConfigurationFile: Decodable {
             self.value.organisationClaim = try values.decodeIfPresent(String.self, forKey: .organisationClaim)
             try values.boardHours(.collaboratoryBoardHours, into: &self.value.collaboratoryQuota)
             try values.boardHours(.organisationBoardHours, into: &self.value.organisationQuota)
+            self.value.caPath = try values.decodeIfPresent(String.self, forKey: .caFile)
+            self.login = try values.decodeIfPresent(Login.self, forKey: .login)
         }
     }
 
@@ -262,6 +290,7 @@ struct ConfigurationFile: Decodable {
     private var tls: TLS?
     private var machineFiles: [String]
     private var users: [User]
+    private var oidc: OIDC?
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case host, port
@@ -294,7 +323,6 @@ struct ConfigurationFile: Decodable {
         configuration.groups = try values.decodeIfPresent([Group].self, forKey: .groups)?.map(\.value) ?? []
         configuration.requireGroup =
             try values.decodeIfPresent(Bool.self, forKey: .requireGroup) ?? configuration.requireGroup
-        configuration.oidc = try values.decodeIfPresent(OIDC.self, forKey: .oidc)?.value
         configuration.metrics = try values.decodeIfPresent(Metrics.self, forKey: .metrics)?.value ?? configuration.metrics
         configuration.timings = try values.decodeIfPresent(Timings.self, forKey: .timings)?.value ?? configuration.timings
         configuration.power = try values.decodeIfPresent(Power.self, forKey: .power)?.value ?? configuration.power
@@ -305,6 +333,7 @@ struct ConfigurationFile: Decodable {
         configuration.v1 = try values.decodeIfPresent(V1.self, forKey: .v1)?.value ?? configuration.v1
         self.configuration = configuration
         self.tls = try values.decodeIfPresent(TLS.self, forKey: .tls)
+        self.oidc = try values.decodeIfPresent(OIDC.self, forKey: .oidc)
         self.machineFiles = try values.decodeIfPresent([String].self, forKey: .machineFiles) ?? []
         self.users = try values.decodeIfPresent([User].self, forKey: .users) ?? []
     }
@@ -312,6 +341,9 @@ struct ConfigurationFile: Decodable {
     /// Reads the files that the file names.
     private func resolved(in directory: URL) throws(SpallocServerError) -> SpallocServerConfiguration {
         func path(_ text: String) -> String { URL(fileURLWithPath: text, relativeTo: directory).path }
+        func secret(_ path: String) throws(SpallocServerError) -> String {
+            String(decoding: try readFile(path), as: UTF8.self).trimmingCharacters(in: .newlines)
+        }
         var configuration = self.configuration
         configuration.databasePath = path(configuration.databasePath)
         configuration.tls = self.tls.map {
@@ -320,13 +352,20 @@ struct ConfigurationFile: Decodable {
         for file in self.machineFiles {
             configuration.machines += try MachineDefinitionFile.parse(try readFile(path(file)), name: file)
         }
+        if let oidc = self.oidc {
+            var value = oidc.value
+            value.caPath = value.caPath.map(path)
+            value.login = oidc.login?.value
+            if let file = oidc.login?.clientSecretFile { value.login?.clientSecret = try secret(path(file)) }
+            configuration.oidc = value
+        }
         for user in self.users {
             guard (user.password == nil) != (user.passwordFile == nil) else {
                 throw SpallocServerError(.configuration, "user \"\(user.name)\" needs either password or password-file")
             }
             let password =
                 if let file = user.passwordFile {
-                    String(decoding: try readFile(path(file)), as: UTF8.self).trimmingCharacters(in: .newlines)
+                    try secret(path(file))
                 } else { user.password ?? "" }
             configuration.users.append(.init(name: user.name, password: password, trustLevel: user.trustLevel))
         }

@@ -18,6 +18,9 @@ struct LoginController: Sendable {
     func addRoutes(to router: RouterGroup<SpallocRequestContext>) {
         router.get("system/login.html", use: self.form)
         router.post("system/perform_login", use: self.submit)
+        if let browser = self.pages.logins.browser {
+            BrowserLoginController(pages: self.pages, logins: browser).addRoutes(to: router)
+        }
         router.get("system/perform_logout", use: self.logOut)
         router.post("system/perform_logout", use: self.logOut)
     }
@@ -31,6 +34,19 @@ struct LoginController: Sendable {
         /// Under `system/`; looked at, and of no character that means anything to HTML but `&`.
         var place: String?
         var failure: String?
+        var issuer: Issuer?
+    }
+
+    /// A link and no form: the page's policy keeps forms from leading anywhere else, even by a redirect.
+    private struct Issuer {
+        var name: String
+        var path: String
+
+        init(_ settings: BrowserLogins.Settings, place: ReturnPlace?) {
+            self.name = settings.displayName
+            self.path =
+                SpallocPath.performOIDC + "auth/\(settings.provider)" + (place.map { "?to=\(Links.escape($0.path))" } ?? "")
+        }
     }
 
     private func page(
@@ -41,7 +57,8 @@ struct LoginController: Sendable {
                 .login,
                 Form(
                     csrf: csrf, base: self.core.configuration.basePath, version: self.pages.templates.version,
-                    place: place?.path, failure: failure)
+                    place: place?.path, failure: failure,
+                    issuer: self.pages.logins.browser.map { Issuer($0.settings, place: place) })
             ),
             status: status)
     }
@@ -65,9 +82,18 @@ struct LoginController: Sendable {
             return response
         }
         let session = self.sessions.begin()
-        var response = self.page(csrf: session.csrf, place: Query(request).text("to").flatMap { ReturnPlace($0) })
+        let query = Query(request)
+        var response = self.page(
+            csrf: session.csrf, place: query.text("to").flatMap { ReturnPlace($0) }, failure: self.failure(query))
         response.headers[.setCookie] = self.cookie(session.cookie, links)
         return response
+    }
+
+    /// Of a login at the issuer, which leads back here.
+    private func failure(_ query: Query) -> String? {
+        guard query.flag("error"), let name = self.pages.logins.browser?.settings.displayName else { return nil }
+        return "Not logged in. "
+            + (query.text("why").flatMap(BrowserLogins.Failure.init) ?? .denied).message(of: name)
     }
 
     @Sendable

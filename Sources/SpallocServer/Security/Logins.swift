@@ -23,6 +23,8 @@ package final class Logins: Sendable {
 
     /// nil: no issuer is configured.
     package let bearer: BearerLogins?
+    /// nil: nobody logs in there in a browser.
+    package let browser: BrowserLogins?
     private let store: Store
     private let clock: WallClock
     /// As it is now: it may be changed while the service runs.
@@ -37,9 +39,10 @@ package final class Logins: Sendable {
 
     package init(
         store: Store, clock: @escaping WallClock, lockout: @escaping @Sendable () -> SpallocServerConfiguration.Lockout,
-        rounds: Int, bearer: BearerLogins? = nil
+        rounds: Int, bearer: BearerLogins? = nil, browser: BrowserLogins? = nil
     ) {
         self.bearer = bearer
+        self.browser = browser
         self.store = store
         self.clock = clock
         self.lockout = lockout

@@ -29,7 +29,7 @@ package actor BoardConnections {
             throw APIError(.internalServerError, "board \(board.coordinates) has no address")
         }
         let link = try await UDPLink.connect(to: address, port: 17893, on: MultiThreadedEventLoopGroup.singleton.next())
-        let connection = SCPConnection(link: link)
+        let connection = SCPConnection(link: link, configuration: .init(watchesForReplies: false))
         // Another request may have been quicker.
         if let known = self.connections[key] {
             connection.close()

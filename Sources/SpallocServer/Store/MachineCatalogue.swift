@@ -19,7 +19,7 @@ package struct MachineCatalogue: Sendable {
         package var bmpIDs: [Int64]
         /// Dead boards that have no slot.
         package var absent: [BoardCoordinates]
-        package var deadLinks: [MachineTopology.BoardLink]
+        package var deadLinks: [BoardLink]
     }
 
     package struct BoardPlace: Hashable, Sendable {
@@ -58,7 +58,7 @@ package struct MachineCatalogue: Sendable {
                 """, [id])
             let deadLinks = try db.rows("SELECT * FROM dead_link WHERE machine_id = ? ORDER BY x, y, z, side", [id]).map {
                 row in
-                MachineTopology.BoardLink(
+                BoardLink(
                     board: BoardCoordinates(row["x"], row["y"], row["z"]), side: Link(rawValue: row["side"]) ?? .east)
             }
             let blacklisted = try db.blacklistedLinks(machine: id).filter { !deadLinks.contains($0) }

@@ -111,7 +111,7 @@ extension Store {
 
 extension Database {
     /// The sides of a machine's boards over which, by their blacklists, nothing goes.
-    func blacklistedLinks(machine: Int64) throws -> [MachineTopology.BoardLink] {
+    func blacklistedLinks(machine: Int64) throws -> [BoardLink] {
         try self.rows(
             """
             SELECT board.x, board.y, board.z, blacklist.list FROM blacklist JOIN board ON board.id = blacklist.board_id
@@ -119,7 +119,7 @@ extension Database {
             """, [machine]
         ).flatMap { row in
             let board = BoardCoordinates(row["x"], row["y"], row["z"])
-            return try Blacklist(text: row["list"]).deadSides.sorted().map { MachineTopology.BoardLink(board: board, side: $0) }
+            return try Blacklist(text: row["list"]).deadSides.sorted().map { BoardLink(board: board, side: $0) }
         }
     }
 }

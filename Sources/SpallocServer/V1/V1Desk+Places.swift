@@ -97,14 +97,8 @@ extension V1Desk {
 extension MachineCatalogue.Machine {
     /// Both ends of each: here a link that is dead one way is dead.
     fileprivate var v1DeadLinks: [BoardLink] {
-        var links: Set<BoardLink> = []
-        for link in self.deadLinks {
-            links.insert(BoardLink(board: link.board, side: link.side))
-            links.insert(
-                BoardLink(
-                    board: self.topology.geometry.neighbour(of: link.board, side: link.side), side: link.side.opposite))
-        }
-        return links.sorted()
+        let farEnds = self.deadLinks.map { self.topology.geometry.farEnd(of: $0) }
+        return Set(self.deadLinks + farEnds).sorted()
     }
 }
 

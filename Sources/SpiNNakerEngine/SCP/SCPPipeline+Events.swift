@@ -13,7 +13,7 @@ extension SCPPipeline {
     /// - Parameter port: 0 is the kernel's; applications listen on others.
     @inlinable
     package mutating func start<Request: SCPRequest>(
-        _ request: Request, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: Token, now: NIODeadline
+        _ request: Request, to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: SCPToken, now: NIODeadline
     ) -> ByteBuffer? {
         self.start(
             command: Request.command, arguments: request.arguments, data: request.data,
@@ -25,7 +25,7 @@ extension SCPPipeline {
     @inlinable
     package mutating func start(
         command: SCPCommand, arguments: SCPArguments, data: ByteBuffer, failureWithReply: SCPResult? = nil,
-        to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: Token, now: NIODeadline
+        to core: CoreID, port: UInt8 = 0, policy: SCPPolicy, token: SCPToken, now: NIODeadline
     ) -> ByteBuffer? {
         guard self.hasRoom else { return nil }
         let sequence = self.takeSequence(now)
@@ -70,6 +70,7 @@ extension SCPPipeline {
     package mutating func received(_ datagram: ByteBuffer, now: NIODeadline) -> Received {
         guard let reply = try? SCPReply(datagram: datagram) else { return self.drop(.tooShort) }
         guard !reply.header.flags.contains(.replyWanted) else { return self.drop(.notAReply) }
+        self.watchRecord.heard(now)
         let index = self.slotIndex(reply.sequence)
         let state = self.slots[index].state
         guard state != .free, self.slots[index].sequence == reply.sequence else { return self.drop(.unknownSequence) }
@@ -122,8 +123,8 @@ extension SCPPipeline {
     }
 
     /// Gives up the requests whose token is chosen, and returns their tokens, by sequence number of no particular order.
-    package mutating func cancel(now: NIODeadline, where isChosen: (Token) -> Bool) -> [Token] {
-        var tokens: [Token] = []
+    package mutating func cancel(now: NIODeadline, where isChosen: (SCPToken) -> Bool) -> [SCPToken] {
+        var tokens: [SCPToken] = []
         for index in self.slots.indices {
             guard self.slots[index].state != .free, let token = self.slots[index].token, isChosen(token) else { continue }
             if let token = self.release(index, answered: false, now) { tokens.append(token) }
@@ -134,7 +135,7 @@ extension SCPPipeline {
     }
 
     /// The link is gone: returns every token, oldest request first. Nothing starts any more.
-    package mutating func close() -> [Token] {
+    package mutating func close() -> [SCPToken] {
         self.isClosed = true
         var tokens = self.failures.map(\.0)
         self.failures.removeAll()
@@ -222,7 +223,7 @@ extension SCPPipeline {
 
     /// Frees a slot; its sequence number rests if another reply to it can still come.
     @inlinable
-    mutating func release(_ index: Int, answered: Bool, _ now: NIODeadline) -> Token? {
+    mutating func release(_ index: Int, answered: Bool, _ now: NIODeadline) -> SCPToken? {
         if self.slots[index].state == .sent { self.leaveWire(index) }
         self.slots[index].state = .free
         self.count -= 1

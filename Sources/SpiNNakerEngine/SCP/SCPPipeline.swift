@@ -16,8 +16,7 @@ import SpiNNakerWire
 /// - ``poll(now:)`` is asked, after each event and at ``nextDeadline``, until it returns nil: retransmissions and failures;
 /// - ``cancel(where:)`` and ``close()`` hand the tokens back.
 ///
-/// Every token that goes in comes out once. `Token` is the caller's: a continuation, an operation and an index, a number
-/// in a test.
+/// Every token that goes in comes out once.
 ///
 /// A request is in one of three states.
 /// *Sent*: on the wire, counts in the window, has a deadline. Leaves by a reply, or at its deadline to *due* or failure.
@@ -29,13 +28,13 @@ import SpiNNakerWire
 /// Illegal events are of three kinds. *Unreachable*, our own mistake: `start` without room returns nil and takes nothing.
 /// *Protocol error*, the far side's: an unknown result code fails the one request that it answers. *Silent drop*, legal on
 /// a lossy wire: see ``SCPDrop``. Nothing that arrives can trap.
-package struct SCPPipeline<Token>: ~Copyable {
+package struct SCPPipeline: ~Copyable {
     /// What a datagram led to.
     package enum Received {
         /// RC_OK, or the policy's last resort. Whether the payload is as long as the command needs, its decoder says:
         /// firmware can report a refusal as RC_OK with nothing behind it.
-        case complete(Token, SCPReply, attempts: Int)
-        case fail(Token, SCPFailure)
+        case complete(SCPToken, SCPReply, attempts: Int)
+        case fail(SCPToken, SCPFailure)
         /// "Not now": the request is sent again later.
         case retryLater
         case drop(SCPDrop)
@@ -44,7 +43,7 @@ package struct SCPPipeline<Token>: ~Copyable {
     /// What the passing of time leads to.
     package enum Action {
         case transmit(ByteBuffer)
-        case fail(Token, SCPFailure)
+        case fail(SCPToken, SCPFailure)
     }
 
     @usableFromInline
@@ -73,7 +72,7 @@ package struct SCPPipeline<Token>: ~Copyable {
         @usableFromInline var timeout: TimeAmount = .zero
         @usableFromInline var retryDelay: TimeAmount = .zero
         @usableFromInline var datagram = ByteBuffer()
-        @usableFromInline var token: Token?
+        @usableFromInline var token: SCPToken?
         @inlinable init() {}
     }
 
@@ -88,6 +87,7 @@ package struct SCPPipeline<Token>: ~Copyable {
     @usableFromInline var nextSequence: UInt16
     @usableFromInline var quarantine = SequenceQuarantine()
     @usableFromInline var roundTrip = RoundTripEstimate()
+    @usableFromInline var watchRecord = ReplyWatchRecord()
 
     /// Requests on the wire.
     @usableFromInline package internal(set) var inFlight = 0
@@ -99,7 +99,7 @@ package struct SCPPipeline<Token>: ~Copyable {
     /// Sequence numbers; an entry whose slot has moved on is stale and skipped.
     @usableFromInline var waiting: Deque<UInt16> = []
     @usableFromInline var due: Deque<UInt16> = []
-    @usableFromInline var failures: Deque<(Token, SCPFailure)> = []
+    @usableFromInline var failures: Deque<(SCPToken, SCPFailure)> = []
     /// No deadline is earlier. It may be earlier than all, once the request that it was for is answered; that costs one
     /// idle wake-up a second and saves a search per packet.
     @usableFromInline var earliest: NIODeadline = .distantFuture
@@ -122,6 +122,18 @@ package struct SCPPipeline<Token>: ~Copyable {
     @inlinable
     package var hasRoom: Bool {
         self.inFlight < self.configuration.window && self.count < 2 * self.configuration.window && !self.isClosed
+    }
+
+    /// How long the next reply is to be watched for, from now on; nil: not at all. It takes longer than a thread takes to wake up, or
+    /// nobody knows yet how long it takes, or it was watched for in vain.
+    @inlinable
+    package mutating func watchForReply(now: NIODeadline) -> TimeAmount? {
+        guard self.inFlight > 0, !self.watchRecord.isPaused, self.roundTrip.hasSample,
+            self.roundTrip.smoothed <= self.configuration.longestWatchedRoundTrip.nanoseconds
+        else { return nil }
+        let time = self.roundTrip.interval(floor: .zero, ceiling: self.configuration.longestWatchedRoundTrip)
+        self.watchRecord.began(until: now + time)
+        return time
     }
 
     /// When ``poll(now:)`` is to be asked at the latest; nil: no event but a reply matters.

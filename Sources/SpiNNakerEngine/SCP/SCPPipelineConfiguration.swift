@@ -18,6 +18,9 @@ package struct SCPPipelineConfiguration: Hashable, Sendable {
     /// How long the number of a request rests whose reply may still come. A board forgets its transient tags, and
     /// with them where to send a reply, after 2.56 s.
     package var quarantine: TimeAmount
+    /// Replies that come sooner than this, as a rule, are watched for: about what it takes to put a processor to rest and wake it,
+    /// twice over. A real board is never so near.
+    package var longestWatchedRoundTrip: TimeAmount = .microseconds(100)
 
     package init(
         window: Int = 8, firstSequence: UInt16 = 0, minimumResendInterval: TimeAmount = .milliseconds(20),

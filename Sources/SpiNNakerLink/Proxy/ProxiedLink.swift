@@ -33,6 +33,11 @@ package final class ProxiedLink: DatagramLink {
 
     package func flush() { self.inside.value.core.flush() }
 
+    /// A request's way through TLS and the proxy costs enough processor without watching; the caller of a lone one has only its time.
+    package var replyWatch: ReplyWatch { SocketWatch.hasProcessorToSpare ? .forLoneRequest : .never }
+
+    package func watch(for time: TimeAmount) { self.inside.value.core.watch(for: time) }
+
     /// Tells the service, but does not wait for its answer: see ``closeAndWait()``. From any thread.
     package func close() {
         self.eventLoop.execute { self.inside.value.core.close(self.inside.value.port, promise: nil) }

@@ -100,6 +100,8 @@ final class ProxyClientCore: WebSocketUser {
 
     func flush() { self.socket?.flush() }
 
+    func watch(for time: TimeAmount) { self.socket?.watch(for: time) }
+
     // MARK: The websocket
 
     /// One attempt. The first that fails is told to whoever waits for the connection, the later ones are repeated.

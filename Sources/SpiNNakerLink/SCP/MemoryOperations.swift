@@ -81,7 +81,7 @@ final class ReadOperation: MemoryOperation<ByteBuffer>, @unchecked Sendable {
         if self.pieces.count == 0 { self.finish(.success(self.result)) }
     }
 
-    override func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? {
+    override func startNext(in pipeline: inout SCPPipeline, now: NIODeadline) -> ByteBuffer? {
         guard let piece = self.pieces.next() else { return nil }
         let token = SCPToken(operation: self, index: piece.offset)
         if let neighbour = self.neighbour {
@@ -129,7 +129,7 @@ final class WriteOperation: MemoryOperation<Void>, @unchecked Sendable {
         if self.pieces.count == 0 { self.finish(.success(())) }
     }
 
-    override func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? {
+    override func startNext(in pipeline: inout SCPPipeline, now: NIODeadline) -> ByteBuffer? {
         guard let piece = self.pieces.next(),
             let data = self.source.getSlice(at: self.source.readerIndex + piece.offset, length: piece.size)
         else { return nil }

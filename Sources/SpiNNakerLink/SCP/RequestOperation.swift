@@ -25,7 +25,7 @@ final class RequestOperation<Request: SCPRequest>: SCPOperationWithResult<SCPRep
 
     override var hasMore: Bool { !self.isSent }
 
-    override func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? {
+    override func startNext(in pipeline: inout SCPPipeline, now: NIODeadline) -> ByteBuffer? {
         self.isSent = true
         return pipeline.start(
             self.request, to: self.core, port: self.port, policy: self.policy, token: SCPToken(operation: self, index: 0),
@@ -84,7 +84,7 @@ final class BurstOperation: SCPOperationWithResult<[Result<SCPReply, SCPError>]>
 
     override var hasMore: Bool { self.next < self.calls.count }
 
-    override func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? {
+    override func startNext(in pipeline: inout SCPPipeline, now: NIODeadline) -> ByteBuffer? {
         let index = self.next
         self.next += 1
         let call = self.calls[index]

@@ -4,6 +4,7 @@
 
 import NIOConcurrencyHelpers
 import NIOCore
+import NIOPosix
 import SpiNNakerEngine
 import SpiNNakerMachine
 import SpiNNakerWire
@@ -21,15 +22,18 @@ package final class SCPConnection: @unchecked Sendable {
     package struct Configuration: Hashable, Sendable {
         package var pipeline: SCPPipelineConfiguration
         package var policy: SCPPolicy
+        /// Whether replies are watched for where the link allows it: see ``ReplyWatch``.
+        package var watchesForReplies: Bool
 
-        package init(window: Int = 8, policy: SCPPolicy = .standard) {
+        package init(window: Int = 8, policy: SCPPolicy = .standard, watchesForReplies: Bool = true) {
             self.pipeline = SCPPipelineConfiguration(window: window)
             self.policy = policy
+            self.watchesForReplies = watchesForReplies
         }
 
         /// For a BMP: one request at a time; 2 s; no second try, which would repeat a power cycle.
         package static let bmp = Configuration(
-            window: 1, policy: SCPPolicy(timeout: .seconds(2), retries: 0, resendsEarly: false))
+            window: 1, policy: SCPPolicy(timeout: .seconds(2), retries: 0, resendsEarly: false), watchesForReplies: false)
     }
 
     package let link: any DatagramLink
@@ -39,7 +43,7 @@ package final class SCPConnection: @unchecked Sendable {
     /// Operations on their way to the event loop: however many come at once, it is woken once.
     private let outbox = NIOLockedValueBox<[SCPOperation]>([])
 
-    private var pipeline: SCPPipeline<SCPToken>
+    private var pipeline: SCPPipeline
     /// Operations with requests to send. Each sends one in turn, so that a version request need not wait for a megabyte.
     private var ready = CircularBuffer<SCPOperation>()
     private var timer: NIOScheduledCallback?
@@ -50,6 +54,9 @@ package final class SCPConnection: @unchecked Sendable {
     private var pumpAgain = false
     private var isClosed = false
     private var closeCause: String?
+    /// Who else waits for replies on this event loop; nil until something was sent.
+    private var neighbours: LoopNeighbours?
+    private var isCountedAsWaiting = false
 
     package init(link: any DatagramLink, configuration: Configuration = Configuration()) {
         self.link = link
@@ -189,6 +196,24 @@ package final class SCPConnection: @unchecked Sendable {
             if wrote { self.link.flush() }
         } while self.pumpAgain
         self.setTimer()
+        self.watch()
+    }
+
+    /// Waits for the next reply with open eyes, if that is allowed and worth while. Not beside others on this event loop: their
+    /// replies would have to wait.
+    private func watch() {
+        guard self.configuration.watchesForReplies, self.link.replyWatch != .never else { return }
+        let isWaiting = self.pipeline.inFlight > 0
+        let neighbours = self.neighbours ?? LoopNeighbours.ofThisLoop()
+        self.neighbours = neighbours
+        if isWaiting != self.isCountedAsWaiting {
+            self.isCountedAsWaiting = isWaiting
+            neighbours.waiting += isWaiting ? 1 : -1
+        }
+        guard isWaiting, neighbours.waiting == 1, self.pipeline.inFlight == 1 || self.link.replyWatch == .always,
+            let time = self.pipeline.watchForReply(now: self.eventLoop.now)
+        else { return }
+        self.link.watch(for: time)
     }
 
     private func fail(_ token: SCPToken, _ failure: SCPFailure) {
@@ -204,6 +229,21 @@ package final class SCPConnection: @unchecked Sendable {
         self.timer?.cancel()
         self.timerDeadline = deadline
         self.timer = try? self.eventLoop.scheduleCallback(at: deadline, handler: self)
+    }
+}
+
+/// How many connections of one event loop wait for replies.
+private final class LoopNeighbours: @unchecked Sendable {
+    // Unchecked: each belongs to one event loop's thread, and nobody else can get at it.
+    private static let ofThread = ThreadSpecificVariable<LoopNeighbours>()
+    var waiting = 0
+
+    /// On an event loop.
+    static func ofThisLoop() -> LoopNeighbours {
+        if let present = LoopNeighbours.ofThread.currentValue { return present }
+        let created = LoopNeighbours()
+        LoopNeighbours.ofThread.currentValue = created
+        return created
     }
 }
 
@@ -256,5 +296,6 @@ extension SCPConnection: DatagramReceiver {
         while let operation = self.ready.popFirst() {
             if !operation.isFinished { operation.end(.linkClosed, cause: self.closeCause) }
         }
+        self.watch()
     }
 }

@@ -7,10 +7,11 @@ import SpiNNakerEngine
 import SpiNNakerMachine
 import SpiNNakerWire
 
-/// Which operation a request under way belongs to, and which of its requests it is.
-struct SCPToken {
-    let operation: SCPOperation
-    let index: Int
+extension SCPToken {
+    init(operation: SCPOperation, index: Int) { self.init(owner: operation, index: index) }
+
+    /// Only operations start requests here, so the owner is one.
+    var operation: SCPOperation { unsafeDowncast(self.owner, to: SCPOperation.self) }
 }
 
 /// One or many requests that a caller awaits together. It gives out a request when the window has a place, so a read of a
@@ -32,7 +33,7 @@ class SCPOperation: @unchecked Sendable {
     /// Whether a request remains to be sent.
     var hasMore: Bool { false }
     /// Starts the next request. Only asked while there is room and ``hasMore``.
-    func startNext(in pipeline: inout SCPPipeline<SCPToken>, now: NIODeadline) -> ByteBuffer? { nil }
+    func startNext(in pipeline: inout SCPPipeline, now: NIODeadline) -> ByteBuffer? { nil }
     func completed(_ index: Int, _ reply: SCPReply, attempts: Int) {}
     func failed(_ index: Int, _ failure: SCPFailure) {}
     /// Ends it as a whole: cancelled, or the link is gone. Called once at most, and never when ``isFinished``.

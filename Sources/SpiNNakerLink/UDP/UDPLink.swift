@@ -21,6 +21,9 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
     /// Of the socket. The port is that from which requests come; the address may be 0.0.0.0.
     package var localAddress: SocketAddress? { self.channel.localAddress }
 
+    /// A board on loopback answers sooner than a thread wakes up.
+    public let replyWatch: ReplyWatch
+
     private let channel: any Channel
     private let handler: UDPLinkHandler
 
@@ -41,7 +44,7 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
                     peer: peer, joins: address.isLoopback && System.supportsUDPSegmentationOffload)
                 if address.isLoopback { try UDPSocket.takeRuns(channel) }
                 try channel.pipeline.syncOperations.addHandler(handler)
-                return UDPLink(channel: channel, handler: handler, peer: peer, description: "\(address):\(port)")
+                return UDPLink(channel: channel, handler: handler, peer: peer, address: address, port: port)
             }
         }
     }
@@ -57,12 +60,13 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
         return address
     }
 
-    private init(channel: any Channel, handler: UDPLinkHandler, peer: SocketAddress, description: String) {
+    private init(channel: any Channel, handler: UDPLinkHandler, peer: SocketAddress, address: IPv4Address, port: Int) {
         self.channel = channel
         self.eventLoop = channel.eventLoop
         self.handler = handler
         self.peer = peer
-        self.linkDescription = description
+        self.linkDescription = "\(address):\(port)"
+        self.replyWatch = address.isLoopback && SocketWatch.hasProcessorToSpare ? .always : .never
     }
 
     public func setReceiver(_ receiver: (any DatagramReceiver)?) {
@@ -82,6 +86,11 @@ public final class UDPLink: DatagramLink, @unchecked Sendable {
 
     public func close() {
         self.channel.close(promise: nil)
+    }
+
+    public func watch(for time: TimeAmount) {
+        self.eventLoop.assertInEventLoop()
+        SocketWatch.wait(for: self.channel, atMost: time)
     }
 }
 

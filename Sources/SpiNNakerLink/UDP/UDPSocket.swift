@@ -33,6 +33,9 @@ package enum UDPSocket {
         let size = maximumDatagram ?? UDPSocket.bytesPerDatagram
         return DatagramBootstrap(group: eventLoop)
             .channelOption(.datagramVectorReadMessageCount, value: count)
+            // A second look for what may have come meanwhile costs a system call and mostly finds nothing; epoll tells of it anyway. And
+            // looked for or not, what came is answered first: so host and board work at the same time instead of in turn.
+            .channelOption(.maxMessagesPerRead, value: UInt(maximumDatagram == nil ? 1 : 4))
             .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: count * size))
             .channelOption(.socketOption(.so_rcvbuf), value: SocketOptionValue(UDPSocket.receiveBufferSize))
     }

@@ -97,6 +97,10 @@ package final class WebSocketHandler: ChannelInboundHandler {
     private var outCapacity = 512
     private var channelIsWritable = true
     private var isReading = false
+    /// What is written now leaves at the end of this read anyway.
+    private var isCompletingRead = false
+    /// How long the socket is looked at after the next write.
+    private var watchTime: TimeAmount?
     private var heldBack: [ByteBuffer] = []
     private var flushIsScheduled = false
     /// The HTTP handlers are still in the way of what we write.
@@ -143,12 +147,18 @@ package final class WebSocketHandler: ChannelInboundHandler {
 
     /// Sends what is queued, together with all else that is queued in this tick of the event loop.
     package func flush() {
-        guard !self.isReading, !self.flushIsScheduled, self.out != nil, let context = self.context else { return }
+        guard !self.isReading, !self.isCompletingRead, !self.flushIsScheduled, self.out != nil, let context = self.context
+        else { return }
         self.flushIsScheduled = true
         context.eventLoop.assumeIsolated().execute {
             self.flushIsScheduled = false
             self.writeOut()
         }
+    }
+
+    /// After what is queued now has left, the socket is looked at for so long before the event loop sleeps.
+    package func watch(for time: TimeAmount) {
+        self.watchTime = time
     }
 
     /// Says good-bye. The user is told at once; the connection ends when the peer has answered, or after the close deadline.
@@ -207,7 +217,9 @@ package final class WebSocketHandler: ChannelInboundHandler {
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
+        self.isCompletingRead = true
         self.user?.webSocketReadComplete()
+        self.isCompletingRead = false
         self.writeOut()
     }
 
@@ -291,10 +303,12 @@ package final class WebSocketHandler: ChannelInboundHandler {
     }
 
     private func writeOut() {
+        let watchTime = self.watchTime.take()
         guard !self.isCorked, let out = self.out, let context = self.context else { return }
         self.out = nil
         self.outCapacity = min(max(512, out.readableBytes), 64 * 1024)
         context.writeAndFlush(self.wrapOutboundOut(out), promise: nil)
+        if let watchTime { SocketWatch.wait(for: context.channel, atMost: watchTime) }
     }
 
     // MARK: Ending

@@ -22,7 +22,7 @@ public final class InMemoryMachine {
     private var sequence: UInt16 = 0
 
     public init(_ description: VirtualMachineDescription, clock: ManualClock = ManualClock()) throws {
-        self.machine = try VirtualMachine(description)
+        self.machine = try VirtualMachine(description, now: clock.now)
         self.clock = clock
     }
 

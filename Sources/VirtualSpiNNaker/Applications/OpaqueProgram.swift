@@ -103,8 +103,7 @@ final class OpaqueProgram: CoreProgram {
 
     private func reply(_ message: SDPMessage, _ core: NativeCore, payload: UInt32? = nil, now: NIODeadline) {
         guard message.header.flags.contains(.replyWanted) else { return }
-        let sequence: UInt16 = message.data.getInteger(at: message.data.readerIndex + 2, endianness: .little) ?? 0
-        var reply = Reply(to: message.header, sequence: sequence)
+        var reply = Reply(to: message, result: .ok)
         if let payload { reply.bytes.put(payload) }
         core.system.send(reply, from: core.chip, now: now)
     }

@@ -58,9 +58,7 @@ extension BMPFrame {
         }
         let isOn = command.state == 1
         var answersAt = now
-        for slot in 0..<BMPFrame.slots where command.boards >> UInt32(slot) & 1 == 1 {
-            guard let board = self.board(inSlot: slot) else { continue }
-            let wait = TimeAmount.milliseconds(Int64(command.delay) * Int64(slot))
+        for (slot, board, wait) in self.boards(command.boards, delay: command.delay) {
             let delay = isOn ? self.fabric.description.powerOnDelay : .zero
             if slot == bmp.slot { answersAt = now + wait + delay }
             if wait > .zero {
@@ -90,26 +88,33 @@ extension BMPFrame {
         guard let command = try? ResetBoards(arguments: packet.arguments, data: packet.data), command.operation <= 7,
             let line = command.line
         else { return .refused(.badArgument) }
-        for slot in 0..<BMPFrame.slots where command.boards >> UInt32(slot) & 1 == 1 {
-            guard let board = self.board(inSlot: slot) else { continue }
-            let wait = TimeAmount.milliseconds(Int64(command.delay) * Int64(slot))
+        for (_, board, wait) in self.boards(command.boards, delay: command.delay) {
             guard wait > .zero else {
-                self.reset(board, line, fpgas: command.includesFPGAs)
+                self.reset(board, line, fpgas: command.includesFPGAs, now: now)
                 continue
             }
             let life = board.life
-            self.fabric.timers.schedule(at: now + wait) { [unowned self] _ in
-                if board.life == life { self.reset(board, line, fpgas: command.includesFPGAs) }
+            self.fabric.timers.schedule(at: now + wait) { [unowned self] then in
+                if board.life == life { self.reset(board, line, fpgas: command.includesFPGAs, now: then) }
             }
         }
         return .ok
     }
 
-    private func reset(_ board: Board, _ line: ResetBoards.Line, fpgas: Bool) {
-        guard board.isOn else { return }
+    private func reset(_ board: Board, _ line: ResetBoards.Line, fpgas: Bool, now: NIODeadline) {
+        // A line that nobody holds can not be released.
+        guard board.isOn, line != .release || board.isHeldInReset else { return }
         if fpgas { board.fpgas.reset() }
-        self.fabric.reset(board: board, software: self.software)
+        self.fabric.reset(board: board, software: self.software, now: now)
         board.isHeldInReset = line == .hold
+    }
+
+    /// The boards of a mask, and how long each waits its turn: the delay, times its own number.
+    private func boards(_ mask: UInt32, delay: UInt16) -> [(slot: Int, board: Board, wait: TimeAmount)] {
+        (0..<BMPFrame.slots).compactMap { slot in
+            guard mask >> UInt32(slot) & 1 == 1, let board = self.board(inSlot: slot) else { return nil }
+            return (slot, board, .milliseconds(Int64(delay) * Int64(slot)))
+        }
     }
 
     private func configureFPGAs(_ packet: SCPPacket, of bmp: BMPBoard) -> Outcome {

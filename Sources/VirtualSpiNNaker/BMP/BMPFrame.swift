@@ -80,11 +80,7 @@ package final class BMPFrame {
     }
 
     private func bounce(_ message: SDPMessage, _ result: SCPResult, now: NIODeadline) {
-        guard message.header.flags.contains(.replyWanted) else { return }
-        let sequence: UInt16 = message.data.getInteger(at: message.data.readerIndex + 2, endianness: .little) ?? 0
-        var reply = Reply(to: message.header, sequence: sequence)
-        reply.setResult(result)
-        self.send(reply, now: now)
+        if message.header.flags.contains(.replyWanted) { self.send(Reply(to: message, result: result), now: now) }
     }
 
     /// Unlike SC&MP's, a BMP's error codes reach the host.

@@ -20,7 +20,7 @@ extension BMPFrame {
     func write(_ packet: SCPPacket, of bmp: BMPBoard) -> Outcome {
         let (address, length, unit) = (packet.arguments.arg1, packet.arguments.arg2, packet.arguments.arg3)
         guard length <= SCP.maximumData, unit <= 2 else { return .refused(.badArgument) }
-        let data = BMPFrame.padded(packet.data, to: Int(length))
+        let data = packet.data.padded(to: Int(length))
         data.withUnsafeReadableBytes { bmp.write(address, UnsafeRawBufferPointer(rebasing: $0[..<Int(length)])) }
         return .ok
     }
@@ -28,12 +28,6 @@ extension BMPFrame {
     func fill(_ packet: SCPPacket, of bmp: BMPBoard) -> Outcome {
         bmp.fill(packet.arguments.arg1, word: packet.arguments.arg2, count: Int(packet.arguments.arg3 & ~3))
         return .ok
-    }
-
-    private static func padded(_ data: ByteBuffer, to length: Int) -> ByteBuffer {
-        var data = data
-        if data.readableBytes < length { data.writeRepeatingByte(0, count: length - data.readableBytes) }
-        return data
     }
 
     // MARK: Flash
@@ -71,7 +65,7 @@ extension BMPFrame {
             if command.operation == .read {
                 reply.bytes.writeBytes(board.withSerialFlash(self.fabric) { $0.read(address, count: size) })
             } else {
-                let data = BMPFrame.padded(command.data, to: size)
+                let data = command.data.padded(to: size)
                 board.withSerialFlash(self.fabric) { $0.write(address, data.readableBytesView.prefix(size)) }
             }
         case .checksum:
@@ -92,7 +86,7 @@ extension BMPFrame {
             reply.bytes.writeBytes(self.eepromImage.read(Int(address), count: Int(length)))
         } else {
             self.eepromImage.write(
-                Int(address), BMPFrame.padded(packet.data, to: Int(length)).readableBytesView.prefix(Int(length)))
+                Int(address), packet.data.padded(to: Int(length)).readableBytesView.prefix(Int(length)))
         }
         return .ok
     }

@@ -47,7 +47,7 @@ extension MachineFabric {
         let life = board.life
         self.timers.schedule(at: now + .milliseconds(4096)) { [unowned self] then in
             let chip = self.topology.ethernetChip(ofBoard: board.number)
-            guard board.life == life, board.isOn, !software.isRunning(chip: chip) else { return }
+            guard board.life == life, self.isPowered(chip: chip), !software.isRunning(chip: chip) else { return }
             if let message = try? BootMessage(opcode: .hello, operand1: 0x0201_0000, operand3: 0x4350_5453) {
                 var bytes = ByteBuffer()
                 message.write(into: &bytes)
@@ -62,7 +62,7 @@ extension MachineFabric {
     }
 
     /// The chips go back to their boot ROM; the board keeps its power, and its FPGAs what is in them.
-    package func reset(board: Board, software: any ChipSoftware) {
+    package func reset(board: Board, software: any ChipSoftware, now: NIODeadline) {
         guard board.isOn else { return }
         software.stop(board: board.number)
         self.linkChanges += 1
@@ -70,5 +70,6 @@ extension MachineFabric {
         board.rom = BootROM()
         board.romHost = nil
         self.loadBlacklist(ofBoard: board.number)
+        self.startHello(of: board, software: software, now: now)
     }
 }

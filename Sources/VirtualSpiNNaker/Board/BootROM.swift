@@ -32,8 +32,6 @@ package struct BootROM {
         /// Bit n: block n has come. A repeated boot goes on in the same map.
         var received: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         var receivedCount = 0
-        /// Of the last block stored: what one block covers in the image.
-        var wordsPerBlock = 256
         var image: [UInt8] = []
 
         mutating func mark(_ block: Int) -> Bool {
@@ -96,7 +94,6 @@ package struct BootROM {
         let block = Int(message.operand1 & 0xFF)
         let words = Int(message.operand1 >> 8 & 0xFF) + 1
         guard block < fill.blockCount, fill.mark(block) else { return }
-        fill.wordsPerBlock = words
         let offset = block * words * 4
         // A short last block leaves what was in memory behind it: zeroes here.
         let end = min(offset + words * 4, BootROM.maximumImage)

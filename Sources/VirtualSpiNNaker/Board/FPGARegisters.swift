@@ -26,14 +26,13 @@ package struct FPGARegisters: Sendable {
     package var unconfigured: UInt8 = 0
     /// By `fpga << 32 | address`; what has been written and is not STOP.
     private var written: [UInt64: UInt32] = [:]
-    private var isUntouched: Bool { self.stoppedSides == 0 && self.written.isEmpty }
 
     package init() {}
 
     /// Power-on: everything written is lost.
     package mutating func reset() {
         self.stoppedSides = 0
-        if !self.written.isEmpty { self.written = [:] }
+        self.written = [:]
     }
 
     package func isStopped(_ side: Link) -> Bool { self.stoppedSides & 1 << side.rawValue != 0 }

@@ -69,9 +69,9 @@ extension VirtualMachine {
             let native = try self.nativeChip(BoardChip(board: try self.part(board).coordinates, local: .origin))
             while native?.tags.takeTransient(for: HostAddress(ip: .loopback, port: 9), now: now) != nil {}
         case .fpgaUnconfigured(let board, let fpga, let isLost):
-            guard (0..<FPGARegisters.count).contains(fpga) else { break }
-            let board = try self.part(board)
-            if isLost { board.fpgas.unconfigured |= 1 << UInt8(fpga) } else { board.fpgas.unconfigured &= ~(1 << UInt8(fpga)) }
+            let part = try self.part(board)
+            guard (0..<FPGARegisters.count).contains(fpga) else { throw .badFPGA(board, fpga) }
+            if isLost { part.fpgas.unconfigured |= 1 << UInt8(fpga) } else { part.fpgas.unconfigured &= ~(1 << UInt8(fpga)) }
         case .powerFailure(let board, let fails): try self.part(board).failsToPowerOn = fails
         case .bmpResult(let board, let result):
             let number = try self.part(board).number

@@ -77,6 +77,7 @@ public enum VirtualMachineError: Error, Hashable, Sendable, CustomStringConverti
     case unknownBoard(BoardCoordinates)
     case unknownChip(BoardChip)
     case badCore(BoardChip, UInt8)
+    case badFPGA(BoardCoordinates, Int)
     case badBootTimeScale(Double)
 
     public var description: String {
@@ -85,7 +86,8 @@ public enum VirtualMachineError: Error, Hashable, Sendable, CustomStringConverti
             "a machine of \(width) × \(height) triads can not be built: 1...2048 triads in all"
         case .unknownBoard(let board): "the machine has no board \(board)"
         case .unknownChip(let chip): "there is no \(chip)"
-        case .badCore(let chip, let core): "\(chip) has no physical core \(core): 0...17"
+        case .badCore(let chip, let core): "\(chip) has no core \(core): 0...17"
+        case .badFPGA(let board, let fpga): "board \(board) has no FPGA \(fpga): 0...2"
         case .badBootTimeScale(let scale): "the boot time scale can not be \(scale)"
         }
     }

@@ -30,7 +30,7 @@ package final class ChipMemory {
 
     init(chip: NativeChip) {
         self.chip = chip
-        let routes = LazyRoutes(chip: chip)
+        let routes = Routes(of: chip)
         self.sdramPages = SDRAMPages(chip: chip, routes: routes)
         self.systemRAMPages = SystemRAMPages(chip: chip, routes: routes)
         self.routerPages = RouterPages(chip: chip, routes: routes)
@@ -68,7 +68,7 @@ package final class ChipMemory {
             if offset + count > SVOffset.base { self.refreshClocks(now: now) }
             self.systemRAM.read(offset, count: count, into: &buffer)
         case .router(let offset): self.router.read(offset, count: count, into: &buffer)
-        case .systemController(let offset): self.readSystemController(offset, count: count, into: &buffer)
+        case .systemController(let offset): self.controller.read(offset, count: count, into: &buffer)
         case .itcm(let offset): self.tightlyCoupled(core: core ?? 0).itcm.read(offset, count: count, into: &buffer)
         case .dtcm(let offset): self.tightlyCoupled(core: core ?? 0).dtcm.read(offset, count: count, into: &buffer)
         case .silent: buffer.writeRepeatingByte(0, count: count)
@@ -82,7 +82,9 @@ package final class ChipMemory {
         switch window {
         case .sdram(let offset): self.sdram.write(offset, bytes)
         case .systemRAM(let offset): self.systemRAM.write(offset, bytes)
-        case .router(let offset): self.writeRouter(offset, bytes)
+        case .router(let offset):
+            self.router.write(offset, bytes)
+            self.routerWritten(offset..<offset + bytes.count)
         case .systemController(let offset): self.controller.write(offset, bytes)
         case .itcm(let offset): self.tightlyCoupled(core: core ?? 0).itcm.write(offset, bytes)
         case .dtcm(let offset): self.tightlyCoupled(core: core ?? 0).dtcm.write(offset, bytes)
@@ -98,10 +100,13 @@ package final class ChipMemory {
         switch window {
         case .sdram(let offset): self.sdram.fill(offset, word: word, count: count)
         case .systemRAM(let offset): self.systemRAM.fill(offset, word: word, count: count)
-        case .router(let offset): self.router.fill(offset, word: word, count: count)
+        case .router(let offset):
+            self.router.fill(offset, word: word, count: count)
+            self.routerWritten(offset..<offset + count)
         case .itcm(let offset): self.tightlyCoupled(core: core).itcm.fill(offset, word: word, count: count)
         case .dtcm(let offset): self.tightlyCoupled(core: core).dtcm.fill(offset, word: word, count: count)
-        case .systemController, .silent: break
+        case .systemController(let offset): self.controller.fill(offset, word: word, count: count)
+        case .silent: break
         }
         return true
     }
@@ -137,18 +142,10 @@ package final class ChipMemory {
         return made
     }
 
-    private func readSystemController(_ offset: Int, count: Int, into buffer: inout ByteBuffer) {
-        self.controller.read(offset, count: count, into: &buffer)
-    }
-
     /// The diagnostic control register clears counters instead of keeping what is written.
-    private func writeRouter(_ offset: Int, _ bytes: UnsafeRawBufferPointer) {
+    private func routerWritten(_ offsets: Range<Int>) {
         let enable = 0x2C
-        guard offset <= enable, offset + bytes.count >= enable + 4 else {
-            self.router.write(offset, bytes)
-            return
-        }
-        self.router.write(offset, bytes)
+        guard offsets.lowerBound <= enable, offsets.upperBound >= enable + 4 else { return }
         let value = self.router.read32(enable)
         for counter in 0..<16 where value >> UInt32(16 + counter) & 1 == 1 { self.router.write32(0x300 + 4 * counter, 0) }
         // It reads back with the upper half set and the enables that were written (observed: 0xFFFF0000 at start).

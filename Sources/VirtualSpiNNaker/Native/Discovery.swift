@@ -27,6 +27,8 @@ struct Discovery {
 
     /// By distance from the root, which is the first.
     private(set) var chips: [Found] = []
+    /// By the index in `chips` · 6 + link, the index of the chip behind it; -1: none.
+    private(set) var neighbours: [Int32] = []
     private(set) var width = 0
     private(set) var height = 0
     /// What the coordinates of the booted chip have become.
@@ -125,38 +127,42 @@ struct Discovery {
 
     /// Distances over the links that passed. A chip that is not reached has learned no address, and takes itself out.
     private mutating func measureHops() {
+        /// The index of the chip behind a link, or -1.
+        func index(behind link: Link, of chip: Found) -> Int {
+            guard chip.links >> link.rawValue & 1 == 1, let there = self.fabric.topology.wire(ofChip: chip.chip, link)?.chip
+            else { return -1 }
+            return Int(self.indices[there])
+        }
         let before = self.chips
-        var order: [Found] = []
-        order.reserveCapacity(before.count)
         var hops = [Int](repeating: -1, count: before.count)
         hops[0] = 0
         var queue = [0]
         queue.reserveCapacity(before.count)
         var next = 0
         while next < queue.count {
-            let index = queue[next]
+            let here = queue[next]
             next += 1
-            for link in Link.allCases where before[index].links >> link.rawValue & 1 == 1 {
-                guard let there = self.fabric.topology.wire(ofChip: before[index].chip, link)?.chip else { continue }
-                let other = Int(self.indices[there])
-                guard other >= 0, hops[other] < 0 else { continue }
-                hops[other] = hops[index] + 1
-                queue.append(other)
+            for link in Link.allCases {
+                let there = index(behind: link, of: before[here])
+                guard there >= 0, hops[there] < 0 else { continue }
+                hops[there] = hops[here] + 1
+                queue.append(there)
             }
         }
-        for index in queue {
-            var chip = before[index]
-            chip.hops = hops[index]
-            chip.parent = Discovery.preference.first { link in
-                guard chip.links >> link.rawValue & 1 == 1,
-                    let there = self.fabric.topology.wire(ofChip: chip.chip, link)?.chip
-                else { return false }
-                let other = Int(self.indices[there])
-                return other >= 0 && hops[other] == chip.hops - 1
+        var places = [Int32](repeating: -1, count: before.count)
+        for (place, index) in queue.enumerated() { places[index] = Int32(truncatingIfNeeded: place) }
+        self.chips = queue.map { before[$0] }
+        self.neighbours = Array(repeating: -1, count: queue.count * 6)
+        for place in queue.indices {
+            let distance = hops[queue[place]]
+            self.chips[place].hops = distance
+            for link in Discovery.preference {
+                let there = index(behind: link, of: self.chips[place])
+                guard there >= 0 else { continue }
+                self.neighbours[place * 6 + Int(link.rawValue)] = places[there]
+                if self.chips[place].parent == nil, hops[there] == distance - 1 { self.chips[place].parent = link }
             }
-            order.append(chip)
         }
-        self.chips = order
     }
 
     /// To the chip that is farthest from the root.

@@ -133,8 +133,10 @@ extension NativeSystem {
     /// To every chip that a packet reaches from the links it leaves by; the sender gets it back from its neighbours.
     func flood(_ packet: FloodPacket, from chip: NativeChip, links: UInt8, now: NIODeadline) {
         let isHeard = Link.allCases.contains { link in
-            guard links >> link.rawValue & 1 == 1, let there = self.neighbour(of: chip, link) else { return false }
-            return there.isMonitorAlive
+            guard links >> link.rawValue & 1 == 1, let there = chip.machine.neighbour(of: chip.index, link) else {
+                return false
+            }
+            return chip.machine.chips[there].isAlive && chip.machine.chips[there].isMonitorAlive
         }
         guard isHeard else { return }
         for other in chip.machine.chips where other.isAlive && other.isMonitorAlive {

@@ -5,14 +5,6 @@
 import NIOCore
 import SpiNNakerMachine
 
-/// The routes of a chip, found when the first of its tables is looked at.
-final class LazyRoutes {
-    private unowned let chip: NativeChip
-    private(set) lazy var entries: [Routes.Entry] = Routes(of: self.chip, in: self.chip.system).entries
-
-    init(chip: NativeChip) { self.chip = chip }
-}
-
 /// Writes little-endian values into the part of a structure that lies on one page.
 struct PageWriter {
     let bytes: UnsafeMutableRawBufferPointer
@@ -42,11 +34,11 @@ struct PageWriter {
 /// SDRAM as SC&MP leaves it at start: the roots of two heaps, and its own tables.
 final class SDRAMPages: InitialPages {
     private unowned let chip: NativeChip
-    private let routes: LazyRoutes
+    private let routes: Routes
     private let parameters: BootParameters
     private let layout: SystemHeapLayout
 
-    init(chip: NativeChip, routes: LazyRoutes) {
+    init(chip: NativeChip, routes: Routes) {
         self.chip = chip
         self.routes = routes
         self.parameters = chip.machine.parameters
@@ -79,7 +71,10 @@ final class SDRAMPages: InitialPages {
 
     private func fillHopTable(_ writer: PageWriter) {
         let table = self.offset(self.layout.hopTable)
-        for index in writer.indices(of: table, count: 65536, size: 4) { writer.put(table + 4 * index, UInt32(0x8000_FFFF)) }
+        let indices = writer.indices(of: table, count: 65536, size: 4)
+        // Whoever looks at another table needs no routes.
+        guard !indices.isEmpty else { return }
+        for index in indices { writer.put(table + 4 * index, UInt32(0x8000_FFFF)) }
         for entry in self.routes.entries {
             writer.put(table + 4 * Int(entry.address.p2pAddress), UInt32(entry.hops))
         }
@@ -88,7 +83,7 @@ final class SDRAMPages: InitialPages {
     private func fillRouterCopy(_ writer: PageWriter) {
         let table = self.offset(self.layout.routerCopy)
         for index in writer.indices(of: table, count: SystemHeapLayout.routerEntries + 1, size: 16) {
-            let entry = RouterCopy.initialEntry(index, treeLinks: self.chip.system.treeLinks(of: self.chip))
+            let entry = RouterCopy.initialEntry(index, treeLinks: self.chip.treeLinks)
             let at = table + 16 * index
             writer.put(at, entry.next)
             writer.put(at + 2, entry.free)
@@ -102,9 +97,9 @@ final class SDRAMPages: InitialPages {
 /// System RAM as SC&MP leaves it at start: its heap, the VCPU blocks and `sv`.
 final class SystemRAMPages: InitialPages {
     private unowned let chip: NativeChip
-    private let routes: LazyRoutes
+    private let routes: Routes
 
-    init(chip: NativeChip, routes: LazyRoutes) {
+    init(chip: NativeChip, routes: Routes) {
         self.chip = chip
         self.routes = routes
     }
@@ -171,7 +166,7 @@ final class SystemRAMPages: InitialPages {
         put(SVOffset.hopTable, layout.hopTable)
         put(SVOffset.allocationTags, layout.allocationTags)
         put(SVOffset.routerFree, UInt16(1))
-        put(SVOffset.activeP2P, UInt16(clamping: self.routes.entries.count))
+        put(SVOffset.activeP2P, UInt16(clamping: self.routes.count))
         put(SVOffset.applicationTable, layout.applicationTable)
         put(SVOffset.messagePool, parameters.systemRAMHeap + 24)
         put(SVOffset.ipAddress, chip.ip?.wireWord ?? 0)
@@ -203,14 +198,14 @@ final class RouterPages: InitialPages {
     static let multicastMasks = 0xC000
 
     private unowned let chip: NativeChip
-    private let routes: LazyRoutes
+    private let routes: Routes
 
     private static let filters: [UInt32] = [
         0x01FE_7CF1, 0x01FE_BCF1, 0x01FE_7CF2, 0x01FE_BCF2, 0x01FE_7CF4, 0x01FE_BCF4, 0x01FE_7CF8, 0x01FE_BCF8,
         0x0001_FCF1, 0x0001_FCF2, 0x0001_FCF4, 0x0001_FCF8,
     ]
 
-    init(chip: NativeChip, routes: LazyRoutes) {
+    init(chip: NativeChip, routes: Routes) {
         self.chip = chip
         self.routes = routes
     }
@@ -228,7 +223,7 @@ final class RouterPages: InitialPages {
             for (index, filter) in RouterPages.filters.enumerated() { writer.put(0x200 + 4 * index, filter) }
         case 4..<16:
             for index in 0..<SystemHeapLayout.routerEntries {
-                let entry = RouterCopy.initialEntry(index, treeLinks: self.chip.system.treeLinks(of: self.chip))
+                let entry = RouterCopy.initialEntry(index, treeLinks: self.chip.treeLinks)
                 let route = entry.route & 0xFF00_003F | self.chip.cores.physicalMask(entry.route >> 6 & 0x3FFFF) << 6
                 writer.put(RouterPages.multicastRoutes + 4 * index, route)
                 writer.put(RouterPages.multicastKeys + 4 * index, entry.key)

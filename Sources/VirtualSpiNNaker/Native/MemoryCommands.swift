@@ -44,9 +44,7 @@ extension NativeSystem {
         let (address, length, unit) = (packet.arguments.arg1, packet.arguments.arg2, packet.arguments.arg3)
         guard length <= SCP.maximumData, unit <= 2 else { return .refused(.badArgument) }
         let moved = self.moved(Int(length), unit: unit)
-        var data = packet.data
-        if data.readableBytes < moved { data.writeRepeatingByte(0, count: moved - data.readableBytes) }
-        let isDone = data.withUnsafeReadableBytes { bytes in
+        let isDone = packet.data.padded(to: moved).withUnsafeReadableBytes { bytes in
             (self.isAligned(address, unit: unit) || self.fabric.description.addressFaults == .lenient)
                 && chip.memory.write(address, UnsafeRawBufferPointer(rebasing: bytes[..<moved]), core: core)
         }
@@ -116,9 +114,7 @@ extension NativeSystem {
         guard moved > 0 else { return .ok }
         guard let number = self.hardware(behind: link, of: chip) else { return .refused(.timeout) }
         guard let there = self.chip(number) else { return .ok }
-        var data = packet.data
-        if data.readableBytes < moved { data.writeRepeatingByte(0, count: moved - data.readableBytes) }
-        let isDone = data.withUnsafeReadableBytes {
+        let isDone = packet.data.padded(to: moved).withUnsafeReadableBytes {
             there.memory.write(address & ~3, UnsafeRawBufferPointer(rebasing: $0[..<moved]), core: nil)
         }
         return isDone ? .ok : .refused(.timeout)
@@ -131,5 +127,15 @@ extension NativeChip {
         let block = VCPUOffset.base + VCPUOffset.size * Int(core)
         self.memory.systemRAM.write8(block + VCPUOffset.rteCode, code)
         self.memory.systemRAM.write8(block + VCPUOffset.state, CoreState.runTimeException.rawValue)
+    }
+}
+
+extension ByteBuffer {
+    /// A command that brings less than it announces writes what the firmware's buffer held behind it: zeroes here.
+    func padded(to length: Int) -> ByteBuffer {
+        guard self.readableBytes < length else { return self }
+        var padded = self
+        padded.writeRepeatingByte(0, count: length - self.readableBytes)
+        return padded
     }
 }

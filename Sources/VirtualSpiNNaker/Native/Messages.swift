@@ -99,7 +99,8 @@ extension NativeSystem {
     /// Follows the tables from chip to chip, as packets do: whether all links on the way still work.
     private func isPassable(from chip: NativeChip, to target: NativeChip) -> Bool {
         var here = chip
-        for _ in 0..<(chip.machine.width + chip.machine.height + 2) {
+        // No way is longer than all chips in a row; tables that a host has scribbled over may lead round for ever.
+        for _ in chip.machine.chips.indices {
             if here === target { return true }
             guard let link = Link(rawValue: here.memory.p2pEntry(of: target.address)),
                 let number = self.fabric.neighbour(ofChip: here.number, link), let next = self.chip(number),
@@ -113,10 +114,7 @@ extension NativeSystem {
     /// Turns a message round with an error code and no payload.
     func bounce(_ message: SDPMessage, _ result: SCPResult, at chip: NativeChip, now: NIODeadline) {
         guard message.header.flags.contains(.replyWanted) else { return }
-        let sequence: UInt16 = message.data.getInteger(at: message.data.readerIndex + 2, endianness: .little) ?? 0
-        var reply = Reply(to: message.header, sequence: sequence)
-        reply.setResult(result)
-        self.send(reply, from: chip, now: now)
+        self.send(Reply(to: message, result: result), from: chip, now: now)
     }
 
     /// Sends a reply on its way from the chip that made it.

@@ -14,11 +14,8 @@ extension NativeSystem {
     func execute(_ message: SDPMessage, at chip: NativeChip, sender: HostAddress?, now: NIODeadline) {
         guard let packet = try? SCPPacket(header: message.header, body: message.data) else {
             // Fewer than 24 bytes of SDP: RC_LEN, which is masked.
-            let sequence: UInt16 = message.data.getInteger(at: message.data.readerIndex + 2, endianness: .little) ?? 0
-            self.finish(
-                Reply(to: message.header, sequence: sequence), .refused(.badLength), wanted: message.header.flags, at: chip,
-                now: now)
-            return
+            return self.finish(
+                Reply(to: message, result: .ok), .refused(.badLength), wanted: message.header.flags, at: chip, now: now)
         }
         // READ first: a host that moves memory sends little else.
         let capacity = packet.command == .read || packet.command == .linkRead ? SCP.maximumData : 40

@@ -18,8 +18,10 @@ package final class NativeMachine {
     package private(set) var chips: [NativeChip] = []
     package private(set) var ethernetChips: [NativeChip] = []
     package var livingChips = 0
-    /// See ``NativeSystem/detours(in:)``; nil: not found yet.
-    var detours: [Int: [NativeChip]]?
+    /// By a chip's place · 6 + link, the place of the chip behind it; -1: none. As the boot found it, whatever breaks later.
+    let neighbours: [Int32]
+    /// Found when the first of its chips' tables is looked at.
+    private(set) lazy var ways = BoardWays(of: self)
     /// By x · height + y; -1: no chip there.
     private var grid: [Int32]
 
@@ -29,13 +31,15 @@ package final class NativeMachine {
     private var isIntact = true
 
     init(
-        parameters: BootParameters, width: Int, height: Int, rootAddress: ChipID, schedule: BootSchedule, linkChanges: Int
+        parameters: BootParameters, width: Int, height: Int, rootAddress: ChipID, schedule: BootSchedule,
+        neighbours: [Int32], linkChanges: Int
     ) {
         self.parameters = parameters
         self.width = width
         self.height = height
         self.rootAddress = rootAddress
         self.schedule = schedule
+        self.neighbours = neighbours
         self.linkChanges = linkChanges
         self.grid = Array(repeating: -1, count: width * height)
     }
@@ -63,6 +67,13 @@ package final class NativeMachine {
         guard Int(address.x) < self.width, Int(address.y) < self.height else { return nil }
         let index = self.grid[Int(address.x) * self.height + Int(address.y)]
         return index < 0 ? nil : Int(index)
+    }
+
+    /// The place of the chip behind a link that SC&MP uses, dead or alive.
+    @inline(__always)
+    func neighbour(of place: Int, _ link: Link) -> Int? {
+        let there = self.neighbours[place * 6 + Int(link.rawValue)]
+        return there < 0 ? nil : Int(there)
     }
 
     /// Whether everything that came up is still there and connected. Looked at again only after something has changed somewhere.

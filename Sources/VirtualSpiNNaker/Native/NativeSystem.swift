@@ -42,7 +42,7 @@ package final class NativeSystem: ChipSoftware {
             parameters: parameters, scale: self.fabric.description.bootTimeScale, extra: isPHYDown ? 2 : 0)
         let machine = NativeMachine(
             parameters: parameters, width: discovery.width, height: discovery.height, rootAddress: discovery.root,
-            schedule: schedule, linkChanges: self.fabric.linkChanges)
+            schedule: schedule, neighbours: discovery.neighbours, linkChanges: self.fabric.linkChanges)
         var chips: [NativeChip] = []
         chips.reserveCapacity(discovery.chips.count)
         for found in discovery.chips {
@@ -99,73 +99,4 @@ package final class NativeSystem: ChipSoftware {
     }
 
     package var residentMemory: Int { self.known.reduce(0) { $0 + ($1?.existingMemory?.residentBytes ?? 0) } }
-
-    // MARK: Routes
-
-    /// The neighbour by a link that SC&MP uses, dead or alive.
-    func neighbour(of chip: NativeChip, _ link: Link) -> NativeChip? {
-        guard chip.links >> link.rawValue & 1 == 1, let there = self.fabric.topology.wire(ofChip: chip.number, link)?.chip,
-            let other = self.known[there], other.machine === chip.machine
-        else { return nil }
-        return other
-    }
-
-    /// The links by which signals go on from a chip to those that lie behind it, seen from the root.
-    func treeLinks(of chip: NativeChip) -> UInt8 {
-        var links: UInt8 = 0
-        for link in Link.allCases {
-            if let there = self.neighbour(of: chip, link), there.parent == link.opposite { links |= 1 << link.rawValue }
-        }
-        return links
-    }
-
-    /// The ways of a board's chips to its Ethernet chip: by chip number, the first link.
-    func parents(towards target: NativeChip) -> [Int: Link] {
-        var hops: [Int: Int] = [target.number: 0]
-        var queue = [target]
-        var next = 0
-        var left = self.fabric.topology.chipsPerBoard
-        while next < queue.count, left > 0 {
-            let here = queue[next]
-            next += 1
-            if here.board == target.board { left -= 1 }
-            for link in Link.allCases {
-                guard let there = self.neighbour(of: here, link), hops[there.number] == nil else { continue }
-                hops[there.number] = (hops[here.number] ?? 0) + 1
-                queue.append(there)
-            }
-        }
-        var parents: [Int: Link] = [:]
-        for chip in queue.prefix(next) where chip !== target {
-            let distance = hops[chip.number] ?? 0
-            parents[chip.number] = Discovery.preference.first { link in
-                guard let there = self.neighbour(of: chip, link), let other = hops[there.number] else { return false }
-                return other == distance - 1
-            }
-        }
-        return parents
-    }
-
-    /// By a chip's place in its machine: the Ethernet chips of *other* boards to which some of their own chips go by it. Found
-    /// once for each machine.
-    func detours(in machine: NativeMachine) -> [Int: [NativeChip]] {
-        if let known = machine.detours { return known }
-        var detours: [Int: [NativeChip]] = [:]
-        for ethernet in machine.ethernetChips where ethernet !== machine.root {
-            let parents = self.parents(towards: ethernet)
-            var seen: Set<Int> = []
-            let first = self.fabric.topology.ethernetChip(ofBoard: ethernet.board)
-            for number in first..<(first + self.fabric.topology.chipsPerBoard) {
-                guard var here = self.known[number], here.machine === machine else { continue }
-                while here !== ethernet, let link = parents[here.number], let next = self.neighbour(of: here, link) {
-                    if here.board != ethernet.board, seen.insert(here.index).inserted {
-                        detours[here.index, default: []].append(ethernet)
-                    }
-                    here = next
-                }
-            }
-        }
-        machine.detours = detours
-        return detours
-    }
 }

@@ -23,6 +23,14 @@ package struct Reply {
         self.bytes.put(UInt32(SCPResult.ok.rawValue) | UInt32(sequence) << 16)
     }
 
+    /// An answer to a message whose body may be no whole request, without a payload.
+    init(to message: SDPMessage, result: SCPResult) {
+        self.init(
+            to: message.header,
+            sequence: message.data.getInteger(at: message.data.readerIndex + 2, endianness: .little) ?? 0)
+        self.setResult(result)
+    }
+
     package mutating func setResult(_ result: SCPResult) {
         self.bytes.setInteger(result.rawValue, at: 2 + SDPHeader.size, endianness: .little)
     }

@@ -27,6 +27,30 @@ import Testing
         }
     }
 
+    /// Every day that a month of 31 would have: a date is one exactly if the calendar has it.
+    @Test func daysThatNoMonthHasAreRefused() {
+        let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        for (year, isLeap) in [(1900, false), (2000, true), (2023, false), (2024, true), (2100, false)] {
+            for month in 0...13 {
+                for day in 0...32 {
+                    let text = "\(year)-\(month < 10 ? "0" : "")\(month)-\(day < 10 ? "0" : "")\(day)T06:07:08Z"
+                    let length = (1...12).contains(month) ? lengths[month - 1] + (month == 2 && isLeap ? 1 : 0) : 0
+                    #expect(WireInstant(text)?.description == (day >= 1 && day <= length ? text : nil), "\(text)")
+                }
+            }
+        }
+    }
+
+    /// The database may hold any number: none may trap, and the time of day is one.
+    @Test func instantsOfAnyNumber() {
+        for seconds: Int64 in [.min, .min + 1, -86_401, -86_400, -1, 86_399, 86_400, (1 << 53) + 1, .max - 1, .max] {
+            let text = WireInstant(secondsSince1970: seconds).description
+            let inDay = ((seconds % 86_400) + 86_400) % 86_400
+            let clock = text.suffix(9).dropLast().split(separator: ":").compactMap { Int64($0) }
+            #expect(clock.count == 3 && clock[0] * 3600 + clock[1] * 60 + clock[2] == inDay, "\(text)")
+        }
+    }
+
     @Test func instantsLeniently() {
         #expect(WireInstant("2021-10-11T12:13:14.999Z")?.secondsSince1970 == 1_633_954_394)
         #expect(WireInstant("2021-10-11T14:13:14+02:00")?.secondsSince1970 == 1_633_954_394)

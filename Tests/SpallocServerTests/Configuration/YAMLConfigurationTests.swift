@@ -63,6 +63,7 @@ import Testing
             ConfigurationFile.Metrics.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.V1.CodingKeys.allCases.map(\.rawValue),
             ConfigurationFile.OIDC.CodingKeys.allCases.map(\.rawValue),
+            ConfigurationFile.OIDC.Login.CodingKeys.allCases.map(\.rawValue),
         ]
         for key in keys.joined() {
             #expect(text.contains(try Regex("(?m)^( *- | *)\(key):")), "\(key) is not in packaging/spallocd.yaml")
@@ -70,7 +71,7 @@ import Testing
     }
 
     @Test func whatTheExampleShowsUnsetCanBeSet() throws {
-        let configuration = try self.load(try self.fullExample(), ["ada.password": "lovelace\n"])
+        let configuration = try self.load(try self.fullExample(), ["ada.password": "lovelace\n", "oidc.secret": "s3cr:t\n"])
         #expect(
             configuration.users == [
                 .init(name: "ada", password: "lovelace", trustLevel: .admin), .init(name: "bob", password: "not-a-good-one"),
@@ -84,6 +85,9 @@ import Testing
             jwksURI: "https://iam.ebrains.eu/auth/realms/hbp/protocol/openid-connect/certs")
         oidc.collaboratoryClaim = "roles.team"
         oidc.organisationClaim = "unit"
+        oidc.caPath = configuration.oidc?.caPath
+        #expect(oidc.caPath?.hasSuffix("/issuer-ca.pem") == true)
+        oidc.login = .init(clientID: "spalloc", clientSecret: "s3cr:t")
         #expect(configuration.oidc == oidc)
     }
 
@@ -102,8 +106,12 @@ import Testing
                   sessions-outlive-tokens: true
                   collaboratory-board-hours: 2
                   organisation-board-hours: 0.5
+                  login: {client-id: c, provider: lab-2, scopes: [openid, a:b], display-name: Lab, session-limit: PT1H}
                 """
             ).oidc)
+        var login = SpallocServerConfiguration.OIDC.BrowserLogin(clientID: "c", displayName: "Lab")
+        (login.provider, login.scopes, login.sessionLimit) = ("lab-2", ["openid", "a:b"], .seconds(3600))
+        #expect(oidc.login == login && oidc.caPath == nil)
         #expect(oidc.issuer == "http://127.0.0.1:5000" && oidc.audiences == ["a", "b"] && oidc.jwksURI == nil)
         #expect(oidc.usernameClaim == "email" && oidc.usernamePrefix == "lab." && oidc.trustLevel == .reader)
         #expect(oidc.leeway == .seconds(60) && oidc.sessionsOutliveTokens)
@@ -150,6 +158,15 @@ import Testing
         ("database: x\noidc:\n  issuer: https://a.example.org", "\"audience\" is missing"),
         ("database: x\noidc: {issuer: http://a.example.org, audience: a}", "is no https address"),
         ("database: x\noidc: {issuer: https://a.example.org, audience: a, trust-level: ADMIN}", "oidc: trust-level"),
+        (Self.login("{display-name: a}"), "\"client-id\" is missing"),
+        (Self.login("{client-id: ''}"), "oidc: login: no client-id"),
+        (Self.login("{client-id: a, client-secret-file: none}"), "cannot read"),
+        (Self.login("{client-id: a, scopes: [profile]}"), "without openid"),
+        (Self.login("{client-id: a, scopes: [openid, 'a b']}"), "\"a b\" is no scope"),
+        (Self.login("{client-id: a, provider: a/b}"), "the provider \"a/b\""),
+        (Self.login("{client-id: a, display-name: ' '}"), "display-name"),
+        (Self.login("{client-id: a, session-limit: 0}"), "session-limit must be more than 0"),
+        (Self.login("{clientid: a}"), "did you mean \"client-id\"?"),
         ("database: x\noidc:\n  isuer: a", "unknown key \"isuer\"; did you mean \"issuer\"?"),
         ("database: [x", "not YAML: "),
         ("database: x\n\tport: 1", "not YAML: "),
@@ -158,6 +175,10 @@ import Testing
     func everyMistakeIsNamedWithItsLine(_ yaml: String, _ message: String) throws {
         let error = try #require(#expect(throws: SpallocServerError.self) { try self.load(yaml) })
         #expect(error.message.contains("spallocd.yaml: ") && error.message.contains(message), "\(error.message)")
+    }
+
+    private static func login(_ settings: String) -> String {
+        "database: x\noidc:\n  issuer: https://a.example.org\n  audience: a\n  login: \(settings)"
     }
 
     @Test func aMistakeInJSONHasItsLineToo() throws {

@@ -15,61 +15,12 @@ import Testing
 
 /// Tokens of an issuer as clients bring them.
 @Suite(.timeLimit(.minutes(3))) struct BearerTests {
-    private struct Stage: Sendable {
-        let harness: Harness
-        let client: any TestClientProtocol
-        let issuer: TestIssuer
-        let clock: TurnedClock
-
-        func token(
-            _ name: String = "ada", subject: String? = nil, life: Duration = .seconds(300), teams: [String]? = nil
-        ) throws -> String {
-            var claims = TestIssuer.claims(name, subject: subject, at: self.clock.now(), life: life)
-            if let teams { claims["roles"] = ["team": teams] }
-            return try self.issuer.token(claims)
-        }
-
-        func ask(
-            _ method: HTTPRequest.Method, _ path: String, token: String, body: String? = nil, headers: HTTPFields = [:]
-        ) async throws -> TestResponse {
-            var headers = headers
-            headers[.authorization] = "Bearer \(token)"
-            if body != nil { headers[.contentType] = "application/json" }
-            return try await self.client.execute(
-                uri: path.hasPrefix("/") ? path : Session.api + path, method: method, headers: headers,
-                body: body.map { ByteBuffer(string: $0) })
-        }
-
-        func user(_ name: String) async throws -> UserRecord? { try await self.harness.store.user(named: name)?.user }
-    }
-
-    private func withIssuer(
-        _ configure: @escaping (inout SpallocServerConfiguration) -> Void = { _ in },
-        _ body: @escaping @Sendable (Stage) async throws -> Void
-    ) async throws {
-        let directory = try temporaryDirectory()
-        defer { try? FileManager.default.removeItem(at: directory) }
-        let (issuer, clock) = (try TestIssuer(), TurnedClock())
-        var configuration = testConfiguration(in: directory)
-        configuration.oidc = .init(issuer: TestIssuer.address, audiences: ["spalloc"])
-        configure(&configuration)
-        let bmp = FakeBMP()
-        let application = try await SpallocApplication.build(
-            configuration: configuration, logger: quiet, clock: clock.now, bmps: { _ in FakeBMPController(bmp: bmp) },
-            fetch: issuer.fetch)
-        let harness = Harness(application: application, bmp: bmp, directory: directory)
-        try await application.application().test(.router) { client in
-            try await body(Stage(harness: harness, client: client, issuer: issuer, clock: clock))
-        }
-        try harness.store.close()
-    }
-
     private static let job = #"{"num-boards":1,"keepalive-interval":60}"#
 
     // MARK: - Without a session
 
     @Test func aTokenIsALoginAndItsUserIsMade() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             let token = try stage.token()
             // Changes need no other token: a browser adds this one for nobody.
             let created = try await stage.ask(.post, "jobs/", token: token, body: Self.job)
@@ -88,7 +39,7 @@ import Testing
     }
 
     @Test func whatIsNoGoodTokenIsNobody() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             let good = try stage.token()
             for token in ["", "x", "a.b.c", String(good.dropLast(4)), try stage.token(life: .seconds(-60)), "\(good) \(good)"] {
                 for path in ["", "machines", "jobs/1", "/spalloc/system/login.html"] {
@@ -105,7 +56,7 @@ import Testing
     }
 
     @Test func withoutAnIssuerThereAreNoTokens() async throws {
-        try await self.withIssuer({ $0.oidc = nil }) { stage in
+        try await withIssuer({ $0.oidc = nil }) { stage in
             for path in ["machines", "/spalloc/system/login.html"] {
                 let reply = try await stage.ask(.get, path, token: try stage.token())
                 #expect(reply.status == .unauthorized && reply.headers[values: .wwwAuthenticate].count == 1)
@@ -115,7 +66,7 @@ import Testing
     }
 
     @Test func whatCannotBeCheckedIsTold() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             stage.issuer.set(down: true)
             #expect(try await stage.ask(.get, "machines", token: try stage.token()).status == .serviceUnavailable)
             // Passwords go on.
@@ -129,7 +80,7 @@ import Testing
     // MARK: - The Python client's way
 
     @Test func theLoginPageGivesASession() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             let token = try stage.token()
             let page = try await stage.ask(.get, "/spalloc/system/login.html", token: token)
             #expect(page.status == .ok)
@@ -151,7 +102,7 @@ import Testing
 
     @Test(arguments: [false, true])
     func theSessionEndsWithItsToken(outlives: Bool) async throws {
-        try await self.withIssuer({ $0.oidc?.sessionsOutliveTokens = outlives }) { stage in
+        try await withIssuer({ $0.oidc?.sessionsOutliveTokens = outlives }) { stage in
             let token = try stage.token(life: .seconds(100))
             let cookies = [
                 try await stage.ask(.get, "/spalloc/system/login.html", token: token).sessionCookie,
@@ -182,7 +133,7 @@ import Testing
 
     /// By whatever name: the issuer's `sub` says who it is.
     @Test func namesThatChangeHands() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             #expect(try await stage.ask(.get, "machines", token: try stage.token("ada", subject: "1")).status == .ok)
             // Somebody else is given the name later: not the first one's account.
             #expect(try await stage.ask(.get, "machines", token: try stage.token("ada", subject: "2")).status == .unauthorized)
@@ -197,7 +148,7 @@ import Testing
     }
 
     @Test func aLocalAccountIsNotTakenOver() async throws {
-        try await self.withIssuer({
+        try await withIssuer({
             $0.oidc?.usernamePrefix = ""
             $0.v1.enabled = false
         }) { stage in
@@ -212,7 +163,7 @@ import Testing
     }
 
     @Test func aDisabledUserIsOut() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             let token = try stage.token()
             let cookie = try await stage.ask(.get, "/spalloc/system/login.html", token: token).sessionCookie
             let user = try #require(try await stage.user("openid.ada"))
@@ -226,7 +177,7 @@ import Testing
 
     /// What an administrator has given or taken stays.
     @Test func theIssuerDoesNotChangeTrust() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             #expect(try await stage.ask(.get, "machines", token: try stage.token()).status == .ok)
             let user = try #require(try await stage.user("openid.ada"))
             try await stage.harness.store.setTrustLevel(.basic, user: user.id)
@@ -238,7 +189,7 @@ import Testing
     // MARK: - Administration
 
     @Test func administratorsSeeAndPrepareThem() async throws {
-        try await self.withIssuer { stage in
+        try await withIssuer { stage in
             _ = try await stage.ask(.get, "machines", token: try stage.token("ada"))
             let root = try await Session.logIn(stage.client, as: "root")
             let ada = try #require(try await stage.user("openid.ada"))
@@ -269,7 +220,7 @@ import Testing
     // MARK: - Groups
 
     @Test func groupsFollowTheToken() async throws {
-        try await self.withIssuer({
+        try await withIssuer({
             $0.oidc?.collaboratoryClaim = "roles.team"
             $0.groups = [.init(name: "lab", members: ["alice"])]
         }) { stage in
@@ -302,7 +253,7 @@ import Testing
     }
 
     @Test func theOwnGroupPaysUnlessAnotherIsNamed() async throws {
-        try await self.withIssuer({ $0.oidc?.collaboratoryClaim = "roles.team" }) { stage in
+        try await withIssuer({ $0.oidc?.collaboratoryClaim = "roles.team" }) { stage in
             let token = try stage.token(teams: ["collab-a-viewer", "collab-b-editor"])
             for (fields, group) in [("", "private-ada"), (#","nmpi-collab":"a""#, "a"), (#","group":"b""#, "b")] {
                 let reply = try await stage.ask(
@@ -316,7 +267,7 @@ import Testing
 
     /// A request that tells nothing new writes nothing.
     @Test func requestsDoNotWrite() async throws {
-        try await self.withIssuer({ $0.oidc?.collaboratoryClaim = "roles.team" }) { stage in
+        try await withIssuer({ $0.oidc?.collaboratoryClaim = "roles.team" }) { stage in
             let token = try stage.token(teams: ["a"])
             _ = try await stage.ask(.get, "machines", token: token)
             // Another connection is told of commits.

@@ -103,8 +103,8 @@ import Testing
         #"{"issuer":"https://id.example.org/realms/lab"}"#, "[]", "",
     ])
     func aConfigurationThatCannotBeTrustedIsNot(document: String) async throws {
-        let keys = IssuerKeys(Self.configuration, clock: TurnedClock().now) { address in
-            #expect(address == Self.discovery)
+        let keys = IssuerKeys(Self.configuration, clock: TurnedClock().now) { request in
+            #expect(request == IssuerRequest(Self.discovery))
             return Data(document.utf8)
         }
         await #expect(throws: IssuerError.self) { try await keys.keys(for: "k1") }

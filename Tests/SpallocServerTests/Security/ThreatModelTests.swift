@@ -46,32 +46,13 @@ import Testing
 
     // MARK: - Secrets
 
-    /// Everything that is logged, at the most talkative level.
-    private struct Recorder: LogHandler {
-        let lines: NIOLockedValueBox<[String]>
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { self.metadata[key] }
-            set { self.metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let line = "\(event.message) \(event.metadata ?? [:]) \(self.metadata)"
-            self.lines.withLockedValue { $0.append(line) }
-        }
-    }
-
     @Test func noSecretIsLogged() async throws {
         let directory = try temporaryDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }
-        let lines = NIOLockedValueBox<[String]>([])
-        var logger = Logger(label: "test") { _ in Recorder(lines: lines) }
-        logger.logLevel = .trace
+        let log = LogRecorder()
         let bmp = FakeBMP()
         let application = try await SpallocApplication.build(
-            configuration: testConfiguration(in: directory), logger: logger, clock: SystemClock.now,
+            configuration: testConfiguration(in: directory), logger: log.logger, clock: SystemClock.now,
             bmps: { _ in FakeBMPController(bmp: bmp) })
         try await application.application().test(.router) { client in
             let session = try await Session.logIn(client, as: "root")
@@ -85,7 +66,7 @@ import Testing
             }
             _ = try await session.wait(try await session.create(), for: [.ready])
             _ = try await session.execute(.get, "emergencyStop?commandCode=red")
-            let log = lines.withLockedValue { $0.joined(separator: "\n") }
+            let log = log.text
             #expect(log.contains("login refused") && log.contains("emergency stop"), "it was recorded: \(log)")
             for secret in ["secret", session.cookie, session.csrf, "commandCode=red", "scrypt"] {
                 #expect(!log.contains(secret), "\(secret) in\n\(log)")

@@ -10,7 +10,8 @@ import SpallocServer
 
 /// An OpenID Connect issuer that signs by hand, apart from the library by which the service checks.
 final class TestIssuer: Sendable {
-    static let address = "https://id.example.org/realms/lab"
+    static let base = "https://id.example.org"
+    static let address = base + "/realms/lab"
 
     enum Key: Sendable {
         case es256(P256.Signing.PrivateKey)
@@ -56,6 +57,7 @@ final class TestIssuer: Sendable {
         var keys: [[String: String]] = []
         var isDown = false
         var requests: [String] = []
+        var logins = Logins()
     }
 
     let key: Key
@@ -72,19 +74,34 @@ final class TestIssuer: Sendable {
     var keySet: Data { get throws { try JSONEncoder().encode(["keys": self.state.withLockedValue { $0.keys }]) } }
 
     var fetch: IssuerFetch {
-        { address in
+        { request in
             let isDown = self.state.withLockedValue { state in
-                state.requests.append(address)
+                state.requests.append(request.address)
                 return state.isDown
             }
             if isDown { throw IssuerError("down") }
-            switch address {
+            switch request.address {
             case Self.address + "/.well-known/openid-configuration":
-                return try JSONEncoder().encode(["issuer": Self.address, "jwks_uri": "https://id.example.org/keys"])
-            case "https://id.example.org/keys": return try self.keySet
-            default: throw IssuerError("nothing at \(address)")
+                return try JSONSerialization.data(withJSONObject: self.document)
+            case Self.base + "/keys": return try self.keySet
+            case Self.base + "/token": return try self.withLogins { try $0.tokens(for: request, of: self) }
+            case Self.base + "/userinfo": return try self.withLogins { try $0.userInfo(for: request) }
+            default: throw IssuerError("nothing at \(request.address)")
             }
         }
+    }
+
+    private var document: [String: Any] {
+        var document: [String: Any] = [
+            "issuer": Self.address, "jwks_uri": Self.base + "/keys", "authorization_endpoint": Self.base + "/auth?realm=lab",
+            "token_endpoint": Self.base + "/token", "userinfo_endpoint": Self.base + "/userinfo",
+        ]
+        for (name, value) in self.withLogins({ $0.document }) { document[name] = value }
+        return document
+    }
+
+    func withLogins<Value>(_ body: (inout Logins) throws -> Value) rethrows -> Value {
+        try self.state.withLockedValue { try body(&$0.logins) }
     }
 
     /// Claims that are as they should be.

@@ -30,6 +30,21 @@ enum TestCertificate {
         -----END CERTIFICATE-----
         """
 
+    /// Of somebody else, whose key nobody has.
+    static let other = """
+        -----BEGIN CERTIFICATE-----
+        MIIBjzCCATWgAwIBAgIUJP/TuHRo1r4rlTqDL4pR2O6VoqowCgYIKoZIzj0EAwIw
+        HDEaMBgGA1UEAwwRYW5vdGhlciBhdXRob3JpdHkwIBcNMjYxMTI1MTQwMzQ4WhgP
+        MjEyNjExMDExNDAzNDhaMBwxGjAYBgNVBAMMEWFub3RoZXIgYXV0aG9yaXR5MFkw
+        EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE5ZcMo4tpDuAxCa45q8H80mvrW5eJTUi4
+        cvdxD1DcevhMPJ2JPKpqSivZ3cNhTkVJuzIZ+uhwUV8aUMCdmZOPRaNTMFEwHQYD
+        VR0OBBYEFAVjdAvoFAf5hYrplfB8nYD5bVuyMB8GA1UdIwQYMBaAFAVjdAvoFAf5
+        hYrplfB8nYD5bVuyMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIh
+        AOwoCQtY87xIqzNYAoeesvYzQ8VPlptnZM5dvdTZfklYAiBXGiTnIA3+ZMskNclz
+        2yfTwyIFnVRmg/UclLYtX8+qRA==
+        -----END CERTIFICATE-----
+        """
+
     static func serverConfiguration() throws -> TLSConfiguration {
         let certificate = try NIOSSLCertificate(bytes: Array(TestCertificate.certificate.utf8), format: .pem)
         let key = try NIOSSLPrivateKey(bytes: Array(TestCertificate.key.utf8), format: .pem)

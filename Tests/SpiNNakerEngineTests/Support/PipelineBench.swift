@@ -15,7 +15,7 @@ final class PipelineBench {
         case fail(Int, SCPFailure)
     }
 
-    var pipeline: SCPPipeline<Int>
+    var pipeline: SCPPipeline
     var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     var policy: SCPPolicy
     /// Instead of what the request's type says.
@@ -48,7 +48,7 @@ final class PipelineBench {
             let datagram = self.pipeline.start(
                 command: Request.command, arguments: request.arguments, data: request.data,
                 failureWithReply: self.failureWithReply ?? Request.failureWithReply, to: core,
-                policy: policy ?? self.policy, token: token, now: self.now)
+                policy: policy ?? self.policy, token: SCPToken(token), now: self.now)
         else { return false }
         self.record(datagram)
         return true
@@ -61,7 +61,7 @@ final class PipelineBench {
         while let action = self.pipeline.poll(now: self.now) {
             switch action {
             case .transmit(let datagram): self.record(datagram)
-            case .fail(let token, let failure): self.outcomes.append(.fail(token, failure))
+            case .fail(let token, let failure): self.outcomes.append(.fail(token.index, failure))
             }
         }
     }
@@ -74,8 +74,8 @@ final class PipelineBench {
     func deliver(_ datagram: ByteBuffer) {
         switch self.pipeline.received(datagram, now: self.now) {
         case .complete(let token, let reply, let attempts):
-            self.outcomes.append(.complete(token, payload: Array(buffer: reply.payload), attempts: attempts))
-        case .fail(let token, let failure): self.outcomes.append(.fail(token, failure))
+            self.outcomes.append(.complete(token.index, payload: Array(buffer: reply.payload), attempts: attempts))
+        case .fail(let token, let failure): self.outcomes.append(.fail(token.index, failure))
         case .retryLater: self.retriesLater += 1
         case .drop(let reason): self.drops.append(reason)
         }
@@ -95,8 +95,11 @@ final class PipelineBench {
     var isClosed: Bool { self.pipeline.isClosed }
     var nextDeadline: NIODeadline? { self.pipeline.nextDeadline }
     var statistics: SCPStatistics { self.pipeline.statistics }
-    func close() -> [Int] { self.pipeline.close() }
-    func cancel(where isChosen: (Int) -> Bool) -> [Int] { self.pipeline.cancel(now: self.now, where: isChosen) }
+    func watch() -> TimeAmount? { self.pipeline.watchForReply(now: self.now) }
+    func close() -> [Int] { self.pipeline.close().map(\.index) }
+    func cancel(where isChosen: (Int) -> Bool) -> [Int] {
+        self.pipeline.cancel(now: self.now) { isChosen($0.index) }.map(\.index)
+    }
 
     var completed: [Int] {
         self.outcomes.compactMap { if case .complete(let token, _, _) = $0 { token } else { nil } }
@@ -120,4 +123,11 @@ final class PipelineBench {
 extension SCPPolicy {
     /// SpiNNMan's: nothing is sent again before its timeout.
     static let patient = SCPPolicy(resendsEarly: false)
+}
+
+extension SCPToken {
+    private final class Nobody: Sendable {}
+    private static let nobody = Nobody()
+
+    init(_ number: Int) { self.init(owner: SCPToken.nobody, index: number) }
 }

@@ -24,7 +24,7 @@ final class Requester: DatagramEndpoint {
         }
     }
 
-    private var pipeline: SCPPipeline<Int>
+    private var pipeline: SCPPipeline
     private let policy: SCPPolicy
     private let requests: [Request]
     private var next = 0
@@ -58,9 +58,9 @@ final class Requester: DatagramEndpoint {
     func receive(_ datagram: ByteBuffer, now: NIODeadline, send: (ByteBuffer) -> Void) {
         switch self.pipeline.received(datagram, now: now) {
         case .complete(let token, let reply, _):
-            self.results[token, default: 0] += 1
-            self.payloads[token] = reply.payload
-        case .fail(let token, let failure): self.fail(token, failure)
+            self.results[token.index, default: 0] += 1
+            self.payloads[token.index] = reply.payload
+        case .fail(let token, let failure): self.fail(token.index, failure)
         case .retryLater, .drop: break
         }
         self.advance(to: now, send: send)
@@ -70,14 +70,14 @@ final class Requester: DatagramEndpoint {
         while let action = self.pipeline.poll(now: now) {
             switch action {
             case .transmit(let datagram): send(datagram)
-            case .fail(let token, let failure): self.fail(token, failure)
+            case .fail(let token, let failure): self.fail(token.index, failure)
             }
         }
         while self.next < self.requests.count, self.pipeline.hasRoom {
             let request = self.requests[self.next]
             let datagram = self.pipeline.start(
                 command: request.command, arguments: request.arguments, data: request.data, to: request.core,
-                policy: self.policy, token: self.next, now: now)
+                policy: self.policy, token: SCPToken(self.next), now: now)
             if let datagram { send(datagram) }
             self.next += 1
         }

@@ -54,7 +54,7 @@ import Testing
 
     @Test func aBoardThatIsNotThereIsSilence() async throws {
         var configuration = FastDataConfiguration()
-        (configuration.tries, configuration.timeout) = (3, .milliseconds(20))
+        (configuration.tries, configuration.timeout) = (3, .milliseconds(200))
         try await self.withConnection(2, configuration: configuration) { connection, host in
             host.withBoard { $0.faults.isGathererDeaf = true }
             host.withBoard { $0.faults.isMonitorDeaf = true }
@@ -101,6 +101,23 @@ import Testing
             let result = await reading.result
             #expect(throws: FastDataFailure.linkClosed) { _ = try result.get() }
             await #expect(throws: FastDataFailure.linkClosed) { try await connection.setTag(1, of: .origin) }
+        }
+    }
+
+    /// There is one transfer at a time: a second is turned away, and the first goes on.
+    @Test func aSecondTransferDoesNotSpoilTheFirst() async throws {
+        var configuration = FastDataConfiguration()
+        (configuration.tries, configuration.timeout) = (1000, .milliseconds(20))
+        try await self.withConnection(5, configuration: configuration) { connection, host in
+            host.withBoard { $0.faults.isMonitorDeaf = true }
+            try await connection.setTag(1, of: .origin)
+            async let first = connection.read(1000, address: self.address, from: CoreID(0, 0, 2), transaction: 1)
+            while host.withBoard({ $0.toMonitors.isEmpty }) { await Task.yield() }
+            await #expect(throws: FastDataFailure.cancelled) {
+                _ = try await connection.read(8, address: self.address, from: CoreID(0, 0, 2), transaction: 2)
+            }
+            host.withBoard { $0.faults.isMonitorDeaf = false }
+            #expect(try await first.data.readableBytes == 1000)
         }
     }
 }

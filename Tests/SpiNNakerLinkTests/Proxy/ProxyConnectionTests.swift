@@ -441,4 +441,91 @@ import Testing
             }
         }
     }
+
+    /// The service says by its code whether to come back: who has done wrong, or has no job any more, is not to.
+    @Test(arguments: [
+        (WebSocketCloseCode.policyViolation, false), (.invalidPayload, false), (.jobEnded, false), (.goingAway, true),
+        (.internalError, true), (.tryAgainLater, true), (.normal, true),
+    ])
+    func theCodeOfACloseDecidesWhetherToComeBack(_ code: WebSocketCloseCode, _ comesBack: Bool) async throws {
+        let script = Self.script { request, peer, next in
+            if case .message = request, peer.index == 0 { return peer.close(code) }
+            Self.service(request, peer, next: next)
+        }
+        let (states, continuation) = AsyncStream.makeStream(of: ProxyConnectionState.self)
+        try await ScriptedServer.with(script) { server in
+            let options = self.options(reconnect: Self.quick, onStateChange: { continuation.yield($0) })
+            try await ProxyConnection.with(label: "job 7", options: options, on: self.eventLoop, target: { _ in server.target })
+            { proxy in
+                let link = try await proxy.open(chip: ChipID(0, 0), port: 17893)
+                try await link.send("x")
+                var state = states.makeAsyncIterator()
+                #expect(await state.next() == .connected)
+                switch await state.next() {
+                case .reconnecting(1, _):
+                    #expect(comesBack, "\(code)")
+                    #expect(await state.next() == .connected)
+                case .ended(let error):
+                    #expect(!comesBack && "\(error)".contains("job 7"), "\(code): \(error)")
+                case let other: Issue.record("\(code): \(String(describing: other))")
+                }
+            }
+            #expect(server.requests.withLockedValue { $0.count } == (comesBack ? 2 : 1))
+        }
+    }
+
+    @Test func whichRefusalsAreFinal() {
+        func isFinal(_ status: Int) -> Bool {
+            ProxyConnectionOptions.isRefusal(WebSocketConnectError.refused(target: "t", status: status, body: ""))
+        }
+        #expect((400..<600).filter(isFinal) == [403, 404, 410])
+        #expect(ProxyConnectionOptions.isRefusal(CancellationError()))
+        #expect(!ProxyConnectionOptions.isRefusal(WebSocketConnectError.deadline(target: "t")))
+    }
+
+    /// After coming back the channels are opened again, and that has a deadline like any call.
+    @Test func aServiceThatOpensNothingAgainEndsTheChannel() async throws {
+        let script = Self.script { request, peer, next in
+            if case .message = request { return peer.hangUp() }
+            if peer.index == 0 { Self.service(request, peer, next: next) }
+        }
+        try await ScriptedServer.with(script) { server in
+            let options = self.options(reconnect: Self.quick, call: .seconds(1))
+            try await ProxyConnection.with(label: "job 7", options: options, on: self.eventLoop, target: { _ in server.target })
+            { proxy in
+                let link = try await proxy.open(chip: ChipID(0, 0), port: 17893)
+                let events = try await Inbox.listen(to: link)
+                try await link.send("x")
+                #expect(await events.next() == .closed("job 7: OPEN of (0, 0):17893: no answer in time"))
+            }
+        }
+    }
+
+    @Test func whatAListenerSendsWhileAwayIsCounted() async throws {
+        let (states, continuation) = AsyncStream.makeStream(of: ProxyConnectionState.self)
+        let script = Self.script { request, peer, next in
+            if case .messageTo = request { return peer.hangUp() }
+            Self.service(request, peer, next: next)
+        }
+        try await ScriptedServer.with(script) { server in
+            let policy = ReconnectPolicy(firstDelay: .minutes(5), longestDelay: .minutes(5), giveUpAfter: .hours(1))
+            let options = self.options(reconnect: policy, onStateChange: { continuation.yield($0) })
+            try await ProxyConnection.with(label: "job 7", options: options, on: self.eventLoop, target: { _ in server.target })
+            { proxy in
+                let link = try await proxy.open(chip: ChipID(0, 0), port: 17893)
+                let listener = try await proxy.openUnconnected()
+                func send() async throws {
+                    try await listener.eventLoop.submit {
+                        listener.write(ByteBuffer(string: "x"), to: ChipID(0, 0), port: 17893)
+                        listener.flush()
+                    }.get()
+                }
+                try await send()
+                for await case .reconnecting in states { break }
+                // Neither traps nor waits; the other channel's count is its own.
+                for _ in 0..<3 { try await send() }
+                #expect(try await link.drops().outgoing == 0)
+            }
+        }
+    }
 }

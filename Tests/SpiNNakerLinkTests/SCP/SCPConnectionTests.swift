@@ -236,10 +236,16 @@ import Testing
                 _ = try await task.value
                 Issue.record("an answer from nowhere")
             } catch let error as SCPError {
-                #expect(error.code == .linkClosed)
+                #expect(error.code == .linkClosed && error.cause == "PulledTheCable()")
             }
         }
-        await #expect(throws: SCPError.self) { try await connection.send(GetVersion(), to: CoreID(0, 0, 0)) }
+        // Who comes later hears of it too.
+        do throws(SCPError) {
+            _ = try await connection.send(GetVersion(), to: CoreID(0, 0, 0))
+            Issue.record("an answer from nowhere")
+        } catch {
+            #expect(error.code == .linkClosed && "\(error)".hasSuffix("the link is closed (PulledTheCable())"), "\(error)")
+        }
         await loop.shutdownGracefully()
     }
 
@@ -268,6 +274,41 @@ import Testing
                 ])
             }
             #expect(try await connection.results(of: []).isEmpty)
+        }
+    }
+
+    @Test func aBurstStopsAtItsFirstFailureAndResultsDoNot() async throws {
+        let memory = UDPResponder.memory()
+        let calls = (0..<100).map { (ReadMemory(address: UInt32($0) * 4, size: 4), CoreID(0, 0, 0)) }
+        try await self.with(.init(window: 3)) { packet in
+            packet.arguments.arg1 == 4 ? [reply(to: packet, .noRoute)] : memory(packet)
+        } _: { connection, link, loop in
+            await #expect(throws: SCPError.self) { try await connection.burst(calls) }
+            #expect(await loop.look { link.sent.count } <= 6)
+            let results = try await connection.results(of: calls.map { SCPCall($0.0, to: $0.1) })
+            #expect(results.count == 100)
+            #expect(results.indices.filter { (try? results[$0].get()) == nil } == [1])
+        }
+    }
+
+    @Test func aCancelledBurstNamesItsFirstRequest() async throws {
+        try await self.with { _ in
+            []
+        } _: { connection, link, loop in
+            let task = Task {
+                try await connection.results(of: [
+                    SCPCall(GetVersion(), to: CoreID(1, 2, 3)), SCPCall(GetChipInfo(), to: CoreID(0, 0, 0)),
+                ])
+            }
+            #expect(await loop.advance(by: .zero) { link.sent.count == 2 })
+            task.cancel()
+            do {
+                _ = try await task.value
+                Issue.record("not cancelled")
+            } catch let error as SCPError {
+                #expect(error.code == .cancelled && error.core == CoreID(1, 2, 3) && error.command == .version)
+            }
+            #expect(await connection.statistics().resent == 0)
         }
     }
 

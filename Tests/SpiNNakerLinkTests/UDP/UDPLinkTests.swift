@@ -28,6 +28,17 @@ import Testing
         }
     }
 
+    @Test func addressesOfSocketsBothWays() throws {
+        for address in [IPv4Address(10, 1, 2, 3), .loopback, .any, IPv4Address(255, 255, 255, 255)] {
+            #expect(try address.socketAddress(port: 7).ipv4 == address)
+            #expect(try address.socketAddress(port: 7).port == 7)
+        }
+        #expect(try SocketAddress(ipAddress: "::1", port: 7).ipv4 == nil)
+        #expect(try SocketAddress(unixDomainSocketPath: "/tmp/x").ipv4 == nil)
+        let loopbacks = ["126.255.255.255", "127.0.0.0", "127.255.255.255", "128.0.0.0"].map { IPv4Address($0)?.isLoopback }
+        #expect(loopbacks == [false, true, true, false])
+    }
+
     /// Those of one size leave together, and arrive one by one, in order, whatever comes between them.
     @Test func datagramsThatLeaveTogetherArriveOneByOne() async throws {
         try await UDPListener.with(address: .loopback, on: self.loop) { listener in

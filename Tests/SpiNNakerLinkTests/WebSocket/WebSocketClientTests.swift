@@ -86,23 +86,28 @@ import Testing
     }
 
     @Test func anAnswerThatIsNoHandshakeIsSaidToBeNone() async throws {
-        let bad: [@Sendable (String) -> String] = [
-            { _ in ScriptedServer.switching("AAAAAAAAAAAAAAAAAAAAAAAAAAA=") },
-            { ScriptedServer.switching($0).replacing("Upgrade: websocket", with: "Upgrade: h2c") },
-            {
-                ScriptedServer.switching($0).replacing(
-                    "\r\n\r\n", with: "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
-            },
+        func with(_ header: String) -> @Sendable (String) -> String {
+            { ScriptedServer.switching($0).replacing("\r\n\r\n", with: "\r\n\(header)\r\n\r\n") }
+        }
+        let bad: [(answer: @Sendable (String) -> String, why: String)] = [
+            ({ _ in ScriptedServer.switching("AAAAAAAAAAAAAAAAAAAAAAAAAAA=") }, "accept word"),
+            ({ ScriptedServer.switching($0).replacing("Upgrade: websocket", with: "Upgrade: h2c") }, "something else"),
+            (
+                { ScriptedServer.switching($0).replacing("Connection: Upgrade", with: "Connection: keep-alive") },
+                "Connection header"
+            ),
+            (with("Sec-WebSocket-Extensions: permessage-deflate"), "extension or a protocol"),
+            (with("Sec-WebSocket-Protocol: chat"), "extension or a protocol"),
         ]
         var script = ScriptedServer.Script()
-        script.answer = { _, accept, index in bad[index](accept) }
+        script.answer = { _, accept, index in bad[index].answer(accept) }
         try await ScriptedServer.with(script) { server in
-            for _ in bad {
+            for (_, why) in bad {
                 do {
                     _ = try await self.connect(to: server.target)
                     Issue.record("taken for a websocket")
                 } catch let error as WebSocketConnectError {
-                    guard case .badHandshake = error else {
+                    guard case .badHandshake(_, let what) = error, what.contains(why) else {
                         Issue.record("\(error)")
                         continue
                     }

@@ -7,6 +7,7 @@ import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
 @Suite struct BootVectorTests {
     @Test func everyVectorOfTheFamilies() throws { try check(bootFamilies, except: bootExceptions, count: 33) }
@@ -128,7 +129,7 @@ import Testing
 
 @Suite struct BootMessageTests {
     @Test func randomMessagesRoundTrip() throws {
-        var random = SeededRandom(seed: 11)
+        var random = Seeded(11)
         for _ in 0..<300 {
             var message = try BootMessage(
                 opcode: BootOpcode(rawValue: random.value()), operand1: random.value(), operand2: random.value(),
@@ -157,9 +158,9 @@ import Testing
     }
 
     @Test func randomValuesRoundTrip() throws {
-        var random = SeededRandom(seed: 12)
+        var random = Seeded(12)
         for _ in 0..<200 {
-            var image = random.bytes(exactly: BootValues.size)
+            var image = random.bytes(BootValues.size)
             let values = try BootValues(from: &image)
             var buffer = ByteBuffer()
             values.write(into: &buffer)

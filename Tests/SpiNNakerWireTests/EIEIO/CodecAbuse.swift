@@ -5,29 +5,12 @@
 import NIOCore
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
-/// A seeded generator: the same cases in every run. (SplitMix64.)
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { self.state = seed }
-
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension Seeded {
     mutating func value<T: FixedWidthInteger>(_: T.Type = T.self) -> T { T(truncatingIfNeeded: self.next()) }
     mutating func below(_ limit: Int) -> Int { Int(self.next() % UInt64(limit)) }
     mutating func flag() -> Bool { self.next() & 1 == 1 }
-    mutating func bytes(exactly count: Int) -> ByteBuffer {
-        var buffer = ByteBuffer()
-        for _ in 0..<count { buffer.writeInteger(self.value(UInt8.self)) }
-        return buffer
-    }
-    mutating func bytes(upTo limit: Int) -> ByteBuffer { self.bytes(exactly: self.below(limit + 1)) }
 }
 
 /// Writes a message, reads it, and writes it again: the value and the bytes must both come back.

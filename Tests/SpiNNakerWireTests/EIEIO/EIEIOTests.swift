@@ -6,6 +6,7 @@ import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
 @Suite struct EIEIOVectorTests {
     @Test func everyVectorOfTheFamilies() throws { try check(eieioFamilies, except: eieioExceptions, count: 91) }
@@ -13,7 +14,7 @@ import Testing
 
 @Suite struct EIEIODataTests {
     /// Any header, and elements that fill it.
-    private func message(_ random: inout SeededRandom) throws -> (EIEIODataMessage, [EIEIOElement]) {
+    private func message(_ random: inout Seeded) throws -> (EIEIODataMessage, [EIEIOElement]) {
         let type = try #require(EIEIOType(rawValue: UInt8(random.below(4))))
         let prefixes: [EIEIOPrefix?] = [nil, .lower(random.value()), .upper(random.value())]
         let base: UInt32? = random.flag() ? random.value(UInt32.self) & type.maximumWord : nil
@@ -37,7 +38,7 @@ import Testing
     }
 
     @Test func randomMessagesRoundTrip() throws {
-        var random = SeededRandom(seed: 21)
+        var random = Seeded(21)
         for _ in 0..<500 {
             let (message, expected) = try self.message(&random)
             #expect(Array(try message.elements) == expected)
@@ -48,7 +49,7 @@ import Testing
     }
 
     @Test func everyTruncationAndCorruption() throws {
-        var random = SeededRandom(seed: 22)
+        var random = Seeded(22)
         for _ in 0..<40 {
             let (message, expected) = try self.message(&random)
             var buffer = ByteBuffer()
@@ -126,7 +127,7 @@ import Testing
 }
 
 @Suite struct EIEIOCommandTests {
-    private func command(_ random: inout SeededRandom) throws -> EIEIOCommand {
+    private func command(_ random: inout Seeded) throws -> EIEIOCommand {
         let core = CoreID(chip: ChipID(p2pAddress: random.value()), p: UInt8(random.below(32)))
         switch random.below(14) {
         case 0: return .database(path: nil)
@@ -165,7 +166,7 @@ import Testing
     }
 
     @Test func randomCommandsRoundTripAndNoneTraps() throws {
-        var random = SeededRandom(seed: 31)
+        var random = Seeded(31)
         for _ in 0..<400 {
             let command = try self.command(&random)
             try checkCodec(of: command, decode: EIEIOCommand.init(datagram:)) { $0.write(into: &$1) }

@@ -7,6 +7,7 @@ import NIOCore
 import SpiNNakerMachine
 import SpiNNakerWire
 import Testing
+import WireFuzz
 
 private func line(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
 
@@ -50,7 +51,7 @@ private func line(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
         }
     }
 
-    private func value(_ random: inout SeededRandom, depth: Int) -> V1JSON {
+    private func value(_ random: inout Seeded, depth: Int) -> V1JSON {
         switch random.below(depth > 3 ? 5 : 7) {
         case 0: return .null
         case 1: return .bool(random.flag())
@@ -72,7 +73,7 @@ private func line(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
     }
 
     @Test func randomValuesRoundTripOnOneLine() throws {
-        var random = SeededRandom(seed: 41)
+        var random = Seeded(41)
         for _ in 0..<500 {
             let value = self.value(&random, depth: 0)
             var buffer = ByteBuffer()
@@ -404,7 +405,7 @@ private func line(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
     @Test func noLineTraps() throws {
         let environment = ProcessInfo.processInfo.environment
         let inputs = environment["SPINNAKER_FUZZ"].flatMap { Int($0) } ?? 20_000
-        var random = SeededRandom(seed: environment["SPINNAKER_FUZZ_SEED"].flatMap { UInt64($0) } ?? 0xF1)
+        var random = Seeded(environment["SPINNAKER_FUZZ_SEED"].flatMap { UInt64($0) } ?? 0xF1)
         let seeds = V1RequestTests.commands.map { Array($0.1.utf8) }
         let alphabet = Array(#"{}[]",:0123456789.eE+-\untrfals \u00e9"#.utf8)
         var accepted = 0

@@ -30,14 +30,20 @@ package struct BearerLogins: Sendable {
             self.logger.notice("a token is refused", metadata: ["reason": "\(error)"])
             return nil
         }
+        return try await self.user(of: identity).map { Login(user: $0, expiry: identity.expiry) }
+    }
+
+    /// The account that an identity has here, made if it is new.
+    ///
+    /// - Returns: nil: it may not be here.
+    func user(of identity: ExternalIdentity) async throws -> UserRecord? {
         switch try await self.store.externalUser(identity, trustLevel: self.configuration.trustLevel, now: self.clock()) {
         case .user(let user, let leftOut):
             for group in leftOut {
                 self.logger.debug(
                     "a group of the token has the name of a local one", metadata: ["user": "\(user.name)", "group": "\(group)"])
             }
-            guard user.enabled else { return nil }
-            return Login(user: user, expiry: identity.expiry)
+            return user.enabled ? user : nil
         case .nameTaken:
             self.logger.notice("a token's user has the name of another", metadata: ["user": "\(identity.name)"])
             return nil

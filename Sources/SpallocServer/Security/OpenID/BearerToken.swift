@@ -18,6 +18,8 @@ package struct BearerToken: Sendable {
         case audience
         case expired
         case notYet
+        /// Of a login: it answers another one.
+        case nonce
         /// A claim that is needed is missing, or cannot be a name.
         case claims
     }
@@ -56,22 +58,36 @@ package struct BearerToken: Sendable {
     package func verify(
         _ keys: IssuerKeySet, for configuration: SpallocServerConfiguration.OIDC, now: Timestamp
     ) throws(Refusal) -> ExternalIdentity {
+        let claims = try self.claims(keys, for: configuration, audiences: configuration.audiences, now: now)
+        guard let identity = ExternalIdentity(claims.fields, expiry: claims.expiry, configuration) else { throw .claims }
+        return identity
+    }
+
+    /// What the token says, if it is the issuer's, for one of the audiences, and for now.
+    func claims(
+        _ keys: IssuerKeySet, for configuration: SpallocServerConfiguration.OIDC, audiences: [String], now: Timestamp
+    ) throws(Refusal) -> Claims {
         guard keys.has(self.kid) else { throw .unknownKey }
         guard keys.isSignature(self.signature, of: self.signed, kid: self.kid, algorithm: self.algorithm) else {
             throw .signature
         }
         guard let claims = try? JSONSerialization.jsonObject(with: self.payload) as? [String: Any] else { throw .malformed }
         guard claims["iss"] as? String == configuration.issuer else { throw .issuer }
-        let audiences = claims["aud"] as? [String] ?? (claims["aud"] as? String).map { [$0] } ?? []
-        guard !Set(audiences).isDisjoint(with: configuration.audiences) else { throw .audience }
+        let named = claims["aud"] as? [String] ?? (claims["aud"] as? String).map { [$0] } ?? []
+        guard !Set(named).isDisjoint(with: audiences) else { throw .audience }
         guard let expiry = Self.instant(claims["exp"]) else { throw .claims }
         guard now < expiry + configuration.leeway else { throw .expired }
         if let start = claims["nbf"] {
             guard let start = Self.instant(start) else { throw .claims }
             guard start - configuration.leeway <= now else { throw .notYet }
         }
-        guard let identity = ExternalIdentity(claims, expiry: expiry, configuration) else { throw .claims }
-        return identity
+        return Claims(fields: claims, audiences: named, expiry: expiry)
+    }
+
+    struct Claims {
+        var fields: [String: Any]
+        var audiences: [String]
+        var expiry: Timestamp
     }
 
     /// Seconds since 1970; nil for what is no moment of this world.
@@ -140,7 +156,7 @@ package struct ExternalIdentity: Hashable, Sendable {
     static func ownGroup(of user: String) -> String { "private-\(user)" }
 
     /// By a path of names with dots between; a name that has dots itself is found, too.
-    private static func value(_ claims: [String: Any], at path: String) -> Any? {
+    static func value(_ claims: [String: Any], at path: String) -> Any? {
         if let value = claims[path] { return value }
         var here: Any? = claims
         for name in path.split(separator: ".") { here = (here as? [String: Any])?[String(name)] }

@@ -87,6 +87,10 @@ package struct IssuerError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 enum Base64URL {
+    static func encode(_ bytes: Data) -> String {
+        bytes.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
     /// Without padding, as tokens have it.
     static func decode(_ text: some StringProtocol) -> Data? {
         guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "=") }) else {
