@@ -33,6 +33,9 @@ package final class Store: Sendable {
             configuration.label = "spalloc"
             // In WAL mode GRDB sets synchronous = NORMAL: a killed process loses nothing; a power cut may lose the last moments but
             // never tears a transaction.
+            // A checkpoint waits for the disk, and the writer for it: every 16 MiB of log rather than every 4, since most of it is the same
+            // few pages over and over.
+            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA wal_autocheckpoint = 4096") }
             // Password hashes are in it. What SQLite puts beside it gets the same permissions.
             if path != ":memory:", !FileManager.default.fileExists(atPath: path) {
                 _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
