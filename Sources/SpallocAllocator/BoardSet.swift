@@ -36,6 +36,22 @@ package struct BoardSet: Hashable, Sendable {
         self.words[index >> 6] &= ~(1 << UInt64(index & 63))
     }
 
+    /// How many of each triad's three boards are members, by the triad.
+    package var triadCounts: [UInt8] {
+        self.words.withUnsafeBufferPointer { words in
+            [UInt8](unsafeUninitializedCapacity: self.capacity / 3) { counts, count in
+                for triad in 0..<(self.capacity / 3) {
+                    let (word, bit) = ((triad * 3) >> 6, UInt64((triad * 3) & 63))
+                    var bits = words[word] >> bit
+                    // The triad goes over the edge of the word.
+                    if bit > 61 { bits |= words[word + 1] << (64 - bit) }
+                    counts.initializeElement(at: triad, to: UInt8(truncatingIfNeeded: (bits & 7).nonzeroBitCount))
+                }
+                count = self.capacity / 3
+            }
+        }
+    }
+
     package var count: Int { self.words.reduce(0) { $0 + $1.nonzeroBitCount } }
     package var isEmpty: Bool { self.words.allSatisfy { $0 == 0 } }
 

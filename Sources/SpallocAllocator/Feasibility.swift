@@ -21,11 +21,10 @@ package enum Feasibility: Hashable, Sendable {
                     "there is no machine in service with the tags " + tags.sorted().map { "\"\($0)\"" }.joined(separator: ", "))
             }
         }
-        for machine in eligible
-        where PlacementSearch(topology: machine.topology, functioning: machine.functioning, usable: machine.functioning)
-            .place(request) != nil
-        {
-            return .possible
+        for machine in eligible {
+            var search = PlacementSearch(
+                topology: machine.topology, functioning: machine.functioning, usable: machine.functioning)
+            if search.place(request) != nil { return .possible }
         }
         let reasons = eligible.prefix(3).map { self.reason(request, on: $0) }
         return .impossible(reasons.joined(separator: "; "))

@@ -119,7 +119,8 @@ public struct SpallocApplication: Sendable {
         self.registry = registry
         self.connections = connections
         core.observe { change in
-            guard change.state == .destroyed || change.state == .queued else { return }
+            // One that is new may be told of after it has been given boards, and had nothing before.
+            guard change.state == .destroyed || change.state == .queued && change.revision > 1 else { return }
             registry.closeAll(job: change.job)
             // Unstructured: a change is told synchronously, and nobody waits for sockets to close.
             Task { await connections.close(job: change.job) }

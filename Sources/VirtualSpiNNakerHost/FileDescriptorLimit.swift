@@ -11,7 +11,7 @@ import Musl
 #endif
 
 /// How many files this process may have open.
-enum FileDescriptorLimit {
+package enum FileDescriptorLimit {
     /// What else a process has open: a few libraries, a database, event loops, connections.
     static let reserve = 256
 
@@ -23,7 +23,7 @@ enum FileDescriptorLimit {
 
     /// Raises the soft limit towards `needed`, as far as the hard limit lets it.
     /// - Throws: ``VirtualMachineHostError/tooFewFileDescriptors(needed:limit:)`` when that is not far enough.
-    static func require(_ needed: Int) throws(VirtualMachineHostError) {
+    package static func require(_ needed: Int) throws(VirtualMachineHostError) {
         var limit = rlimit()
         guard getrlimit(FileDescriptorLimit.resource, &limit) == 0 else { return }
         let needed = needed + FileDescriptorLimit.reserve

@@ -16,6 +16,7 @@ enum Benchmarks {
         ("discovery", { try await DiscoveryBenchmark.run() }),
         ("faults", { try await FaultBenchmark.run() }),
         ("service", { try await ServiceBenchmark.run() }),
+        ("proxies", { try await ProxiesBenchmark.run() }),
     ]
 
     /// Names of several at once.
@@ -27,6 +28,7 @@ enum Benchmarks {
             exit(BarePair.respond(replySize: words.dropFirst().first.flatMap { Int($0) } ?? 64))
         }
         if words.first == MemoryPair.argument { exit(MemoryPair.respond()) }
+        if words.first == ProxiesBenchmark.argument { exit(ProxiesBenchmark.respond()) }
         let becomes = [JobHolding.argument: JobHolding.hold, BenchService.argument: BenchService.serve]
         if let become = words.first.flatMap({ becomes[$0] }) {
             do {

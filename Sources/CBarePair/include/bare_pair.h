@@ -27,6 +27,10 @@ int memory_responder(int port_fd, int stop_fd);
 /// Returns 0, or -1 with errno set.
 int memory_client(uint16_t port, int window, int is_write, uint32_t base, char *bytes, int size, uint64_t *elapsed);
 
+/// All boards of a machine on loopback: sends every datagram back from the address to which it came. It binds a port of all addresses,
+/// tells it and ends as `bare_responder` does. Returns 0, or -1 with errno set.
+int board_echo(int port_fd, int stop_fd);
+
 /// CPU time this process has used, nanoseconds.
 uint64_t process_cpu_nanoseconds(void);
 

@@ -15,22 +15,30 @@ struct PlacementSearch {
     private(set) var usable: BoardSet
     /// Boards that are in service.
     private let functioning: BoardSet
-    private var counts: TriadCounts
+    /// Of `usable`; made when a request first needs it, which one for a single board does not.
+    private var madeCounts: TriadCounts?
 
     init(topology: MachineTopology, functioning: BoardSet, usable: BoardSet) {
         self.topology = topology
         self.usable = usable
         self.functioning = functioning
-        self.counts = TriadCounts(usable, width: topology.width, height: topology.height)
+    }
+
+    private var counts: TriadCounts {
+        self.madeCounts ?? TriadCounts(self.usable, width: self.topology.width, height: self.topology.height)
     }
 
     /// Takes boards away, for the requests that follow.
     mutating func remove(_ boards: BoardSet) {
         self.usable.subtract(boards)
-        self.counts = TriadCounts(self.usable, width: self.topology.width, height: self.topology.height)
+        self.madeCounts = nil
     }
 
-    func place(_ request: JobRequest) -> Placement? {
+    mutating func place(_ request: JobRequest) -> Placement? {
+        switch request.size {
+        case .boards(1), .board, .rectangleAt: break
+        case .boards, .rectangle: self.madeCounts = self.counts
+        }
         switch request.size {
         case .boards(let count):
             return count == 1 ? self.oneBoard() : self.boards(count, request)
@@ -52,21 +60,21 @@ struct PlacementSearch {
     /// One board: where it breaks up least. A board in a triad that is already broken goes before one in a whole triad, and one
     /// with few free neighbours before one in the open.
     private func oneBoard() -> Placement? {
-        var best: (cost: Int, index: Int)?
-        for triad in 0..<(self.topology.width * self.topology.height) {
-            var inTriad = 0
-            for z in 0..<3 where self.usable.contains(triad * 3 + z) { inTriad += 1 }
-            guard inTriad > 0, best.map({ inTriad * 8 < $0.cost }) ?? true else { continue }
-            for z in 0..<3 where self.usable.contains(triad * 3 + z) {
-                let index = triad * 3 + z
+        let inTriads = self.usable.triadCounts
+        // A board has six neighbours, and a board more in the triad counts eight: the best is in one of the triads that have fewest.
+        guard let fewest = inTriads.lazy.filter({ $0 > 0 }).min() else { return nil }
+        var best: (free: Int, index: Int)?
+        for (triad, inTriad) in inTriads.enumerated() where inTriad == fewest {
+            for index in triad * 3..<triad * 3 + 3 where self.usable.contains(index) {
                 var free = 0
                 for side in 0..<6 {
                     let other = Int(self.topology.neighbours[index * 6 + side])
                     if other >= 0, self.usable.contains(other) { free += 1 }
                 }
-                let cost = inTriad * 8 + free
-                if best.map({ cost < $0.cost }) ?? true { best = (cost, index) }
+                if best.map({ free < $0.free }) ?? true { best = (free, index) }
             }
+            // The others of the triad, and nothing else: less there is not.
+            if let best, best.free == 0 { break }
         }
         return best.map { self.single($0.index) }
     }
@@ -108,16 +116,17 @@ struct PlacementSearch {
         width: Int, height: Int, atLeast: Int, takeAtMost: Int = .max, rules: JobRequest.Rules
     ) -> Placement? {
         guard width >= 1, height >= 1, width <= self.topology.width, height <= self.topology.height else { return nil }
+        let counts = self.counts
         var candidates: [(cost: Int, root: Int)] = []
         for x in 0..<self.topology.width {
             for y in 0..<self.topology.height {
                 let root = (x * self.topology.height + y) * 3
                 guard self.usable.contains(root) else { continue }
-                let free = self.counts.count(x: x, y: y, w: width, h: height)
+                let free = counts.count(x: x, y: y, w: width, h: height)
                 guard free >= atLeast else { continue }
                 // Boards of the rectangle that would be left over, then the free boards around.
                 let over = takeAtMost == .max ? 0 : max(0, free - takeAtMost)
-                candidates.append((over * 1024 + self.counts.ring(x: x, y: y, w: width, h: height), root))
+                candidates.append((over * 1024 + counts.ring(x: x, y: y, w: width, h: height), root))
             }
         }
         candidates.sort { ($0.cost, $0.root) < ($1.cost, $1.root) }

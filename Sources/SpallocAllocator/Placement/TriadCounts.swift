@@ -14,17 +14,27 @@ struct TriadCounts {
         self.width = width
         self.height = height
         self.stride = height * 2 + 1
-        var sums = [Int32](repeating: 0, count: (width * 2 + 1) * (height * 2 + 1))
-        for x in 0..<(width * 2) {
-            let wrappedX = x < width ? x : x - width
-            var column: Int32 = 0
-            for y in 0..<(height * 2) {
-                let base = (wrappedX * height + (y < height ? y : y - height)) * 3
-                for z in 0..<3 where set.contains(base + z) { column += 1 }
-                sums[(x + 1) * self.stride + y + 1] = sums[x * self.stride + y + 1] + column
+        let counts = set.triadCounts
+        let stride = self.stride
+        self.sums = [Int32](unsafeUninitializedCapacity: (width * 2 + 1) * stride) { sums, count in
+            sums.initialize(repeating: 0)
+            counts.withUnsafeBufferPointer { counts in
+                for x in 0..<(width * 2) {
+                    let first = (x < width ? x : x - width) * height
+                    let (row, next) = (x * stride + 1, (x + 1) * stride + 1)
+                    var column: Int32 = 0
+                    for y in 0..<height {
+                        column += Int32(counts[first + y])
+                        sums[next + y] = sums[row + y] + column
+                    }
+                    for y in 0..<height {
+                        column += Int32(counts[first + y])
+                        sums[next + height + y] = sums[row + height + y] + column
+                    }
+                }
             }
+            count = sums.count
         }
-        self.sums = sums
     }
 
     /// Boards in the rectangle rooted at triad (x, y), wrapped. `w` ≤ width and `h` ≤ height.

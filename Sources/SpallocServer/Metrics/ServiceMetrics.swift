@@ -3,10 +3,38 @@
 //===----------------------------------------------------------------------===//
 
 import CoreMetrics
+import NIOConcurrencyHelpers
 
 /// What one service counts as it goes. What it has (jobs, boards) is looked up when the page is asked for: ``MetricsPage``.
 package struct ServiceMetrics: Sendable {
     package let registry: PrometheusRegistry
+    private let requests = Handles<RequestLabels>()
+    private let powerCommands = Handles<PowerLabels>()
+
+    private struct RequestLabels: Hashable, Sendable {
+        var method: String
+        var route: String
+        var status: Int
+    }
+
+    private struct PowerLabels: Hashable, Sendable {
+        var command: String
+        var result: String
+    }
+
+    /// What counts and what times something, found once: to find them by their labels costs more than to count, and a job is a dozen
+    /// commands. There are as many of them as the registry has metrics.
+    private final class Handles<Labels: Hashable & Sendable>: Sendable {
+        typealias Pair = (counter: any CounterHandler, timer: any TimerHandler)
+        private let known = NIOLockedValueBox<[Labels: Pair]>([:])
+
+        func pair(for labels: Labels, _ find: () -> Pair) -> Pair {
+            if let known = self.known.withLockedValue({ $0[labels] }) { return known }
+            let found = find()
+            self.known.withLockedValue { $0[labels] = found }
+            return found
+        }
+    }
 
     package init() {
         self.registry = PrometheusRegistry(help: [
@@ -23,21 +51,29 @@ package struct ServiceMetrics: Sendable {
     }
 
     func request(method: String, route: String, status: Int, took: Duration) {
-        let labels = [("method", method), ("route", route)]
-        Counter(
-            label: "spalloc_http_requests_total", dimensions: labels + [("status", "\(status)")], factory: self.registry
-        ).increment()
-        Timer(label: "spalloc_http_request_duration_seconds", dimensions: labels, factory: self.registry).record(took)
+        let (counter, timer) = self.requests.pair(for: .init(method: method, route: route, status: status)) {
+            let labels = [("method", method), ("route", route)]
+            return (
+                self.registry.makeCounter(
+                    label: "spalloc_http_requests_total", dimensions: labels + [("status", "\(status)")]),
+                self.registry.makeTimer(label: "spalloc_http_request_duration_seconds", dimensions: labels)
+            )
+        }
+        counter.increment(by: 1)
+        timer.record(took)
     }
 
     func powerCommand(_ command: String, result: String, took: Duration) {
-        Counter(
-            label: "spalloc_power_commands_total", dimensions: [("command", command), ("result", result)],
-            factory: self.registry
-        ).increment()
-        Timer(
-            label: "spalloc_power_command_duration_seconds", dimensions: [("command", command)], factory: self.registry
-        ).record(took)
+        let (counter, timer) = self.powerCommands.pair(for: .init(command: command, result: result)) {
+            (
+                self.registry.makeCounter(
+                    label: "spalloc_power_commands_total", dimensions: [("command", command), ("result", result)]),
+                self.registry.makeTimer(
+                    label: "spalloc_power_command_duration_seconds", dimensions: [("command", command)])
+            )
+        }
+        counter.increment(by: 1)
+        timer.record(took)
     }
 
     /// - Parameter direction: "to_board" or "from_board".
@@ -67,7 +103,7 @@ package struct ServiceMetrics: Sendable {
     }
 }
 
-extension Timer {
+extension TimerHandler {
     fileprivate func record(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         let (product, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

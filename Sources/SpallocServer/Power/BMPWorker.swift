@@ -22,8 +22,8 @@ struct BMPWorker: Sendable {
     let logger: Logger
     /// Boards that no job gets now, for a reason of theirs or of their BMP.
     let failed: @Sendable (_ boards: [Int64], _ reason: String) -> Void
-    /// What was done is written down: jobs have changed, boards are free.
-    let report: @Sendable (_ changes: [JobChange], _ freed: Bool) async -> Void
+    /// What was done is written down, and may have changed jobs.
+    let report: @Sendable (_ changes: [JobChange]) async -> Void
 
     private var power: SpallocServerConfiguration.Power { self.settings() }
 
@@ -60,12 +60,12 @@ struct BMPWorker: Sendable {
             let outcomes = off.isEmpty ? await self.switchOn(rested, controller) : await self.switchOff(off, controller)
             // Nothing comes back when the service is stopping: the work stays to be done.
             guard !outcomes.isEmpty else { throw CancellationError() }
-            let (changes, freed) = try await self.store.recordPower(outcomes, now: self.clock())
+            let changes = try await self.store.recordPower(outcomes, now: self.clock()).changes
             for (reason, outcomes) in Dictionary(grouping: outcomes, by: \.failure) {
                 guard let reason else { continue }
                 self.failed(outcomes.map(\.task.board), reason)
             }
-            await self.report(changes, freed)
+            await self.report(changes)
         }
         throw CancellationError()
     }

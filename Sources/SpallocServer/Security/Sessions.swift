@@ -141,11 +141,16 @@ package final class Sessions: Sendable {
 
     /// What a cookie is stored as.
     static func key(_ cookie: String) -> String {
-        SHA256.hash(data: Array(cookie.utf8)).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+        String(unsafeUninitializedCapacity: SHA256.byteCount * 2) { text in
+            for (index, byte) in SHA256.hash(data: Array(cookie.utf8)).enumerated() {
+                text[index * 2] = Sessions.digits[Int(byte >> 4)]
+                text[index * 2 + 1] = Sessions.digits[Int(byte & 15)]
+            }
+            return SHA256.byteCount * 2
+        }
     }
+
+    private static let digits = Array("0123456789abcdef".utf8)
 }
 
 extension Timestamp {

@@ -3,6 +3,7 @@
 //===----------------------------------------------------------------------===//
 
 import Logging
+import NIOConcurrencyHelpers
 import ServiceLifecycle
 
 /// Does what time alone brings about: ends jobs that nobody keeps alive, puts boards back that were set aside, forgets sessions.
@@ -16,13 +17,12 @@ package struct ExpiryService: Service {
             var limit: Duration
             repeat {
                 limit = .seconds(30)
+                // Who brings a job while this looks may be too late for it, and calls.
+                self.core.nextExpiry.withLockedValue { $0 = nil }
                 do {
                     let now = self.core.clock()
                     let expired = try await self.core.store.expire(now: now)
-                    if !expired.changes.isEmpty {
-                        self.core.publish(expired.changes)
-                        self.core.powerNudge.signal()
-                    }
+                    self.core.publish(expired.changes)
                     let retried = try await self.core.store.retryBoards(now: now)
                     if retried.returned > 0 {
                         self.core.allocatorNudge.signal()
@@ -33,6 +33,8 @@ package struct ExpiryService: Service {
                     for next in [expired.next, retried.next, access] {
                         if let next { limit = min(limit, max(.milliseconds(10), next - now + .milliseconds(1))) }
                     }
+                    let next = now + limit
+                    self.core.nextExpiry.withLockedValue { $0 = next }
                 } catch is CancellationError {
                     // The service ends.
                     break

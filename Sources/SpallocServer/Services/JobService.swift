@@ -36,17 +36,19 @@ package struct JobService: Sendable {
         var request = request
         let owner = try await self.owner(&request, caller)
         let keepalive = try self.keepalive(request)
-        let group = try await self.group(of: owner, request)
         let wanted = try JobRequest(request)
-        if case .impossible(let reason) = Feasibility.check(wanted, on: try await self.core.store.machineSnapshots()) {
+        if case .impossible(let reason) = try await self.core.store.feasibility(of: wanted) {
             throw APIError.badRequest(reason)
         }
+        let now = self.core.clock()
+        let (complete, charged) = (request, owner)
         let change = try await self.core.store.createJob(
-            owner: owner.id, group: group?.id, request: request, wanted: wanted, keepalive: keepalive, host: host,
-            now: self.core.clock())
+            owner: owner.id, request: request, wanted: wanted, keepalive: keepalive, host: host, now: now
+        ) { accounts in
+            try self.group(of: charged, complete, accounts)?.id
+        }
         self.core.publish([change])
-        self.core.allocatorNudge.signal()
-        self.core.expiryNudge.signal()
+        self.core.expires(at: now + keepalive)
         return change.job
     }
 
@@ -55,8 +57,8 @@ package struct JobService: Sendable {
     ///
     /// - Throws: 400 that says what is wrong with the group, also when it has too little left to keep the boards for even one keepalive
     ///   interval.
-    func group(of owner: UserRecord, _ request: CreateJobRequest) async throws -> GroupRecord? {
-        let groups = try await self.core.store.groups(of: owner.id)
+    private func group(of owner: UserRecord, _ request: CreateJobRequest, _ accounts: Accounts) throws -> GroupRecord? {
+        let groups = try accounts.groups(of: owner.id)
         // Whom an EBRAINS client would have pay does not matter where nobody pays.
         if request.nmpiJobID != nil || request.nmpiCollab != nil, groups.isEmpty, !self.core.configuration.requireGroup {
             return nil
@@ -86,8 +88,7 @@ package struct JobService: Sendable {
             }
             return nil
         }
-        guard let usage = try await self.core.store.groupUsage(of: chosen.id).first,
-            let left = usage.left(now: self.core.clock())
+        guard let usage = try accounts.usage(of: chosen.id), let left = usage.left(now: self.core.clock())
         else { return chosen }
         let interval = Int64((request.keepaliveInterval?.seconds ?? 0).rounded(.up))
         let least = max(1, Int64(JobService.leastBoards(request)) * max(1, min(interval, 86_400)))
@@ -146,16 +147,12 @@ package struct JobService: Sendable {
     package func destroy(_ job: Int, reason: String?) async throws {
         guard let change = try await self.core.store.destroy(job, reason: reason, now: self.core.clock()) else { return }
         self.core.publish([change])
-        self.core.powerNudge.signal()
-        // A job that was first in line may have held up others.
-        self.core.allocatorNudge.signal()
     }
 
     /// - Returns: false when the job has no boards.
     package func switchPower(_ job: Int, on: Bool) async throws -> Bool {
         guard let change = try await self.core.store.switchPower(of: job, on: on, now: self.core.clock()) else { return false }
         self.core.publish([change])
-        self.core.powerNudge.signal()
         return true
     }
 

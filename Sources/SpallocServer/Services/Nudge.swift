@@ -17,6 +17,9 @@ package final class Nudge: Sendable {
 
     package init() {}
 
+    /// Somebody has called, and nobody has looked since.
+    var isSignalled: Bool { self.state.withLockedValue { $0.signalled } }
+
     package func signal() {
         self.state.withLockedValue { state in
             state.signalled = true

@@ -15,6 +15,11 @@ package struct PowerService: Service {
 
     package func run() async throws {
         let nudges = NIOLockedValueBox<[Int64: Nudge]>([:])
+        // Whoever writes commands need not say so: each worker hears of its own.
+        self.core.store.power.observe { [core] bmps in
+            for bmp in bmps { (nudges.withLockedValue { $0[bmp] } ?? core.powerNudge).signal() }
+        }
+        defer { self.core.store.power.observe(nil) }
         await withGracefulShutdownHandler {
             await withTaskCancellationHandler {
                 await withDiscardingTaskGroup { group in
@@ -41,7 +46,7 @@ package struct PowerService: Service {
                             let worker = self.worker(for: bmp, nudge: nudge)
                             group.addTask { await worker.run() }
                         }
-                        // The limit is a safety net: every change that makes work also nudges.
+                        // The limit is a safety net: work is heard of.
                     } while await self.core.powerNudge.wait(.seconds(30))
                     for nudge in nudges.withLockedValue({ Array($0.values) }) { nudge.end() }
                 }
@@ -64,11 +69,8 @@ package struct PowerService: Service {
             clock: core.clock,
             logger: logger,
             failed: { boards, reason in core.notify(.boardsOutOfService, boards: boards, reason: reason) }
-        ) { changes, freed in
+        ) { changes in
             core.publish(changes)
-            // Requeued or destroyed jobs have left commands for other frames.
-            if changes.contains(where: { $0.state == .queued || $0.state == .destroyed }) { core.powerNudge.signal() }
-            if freed || changes.contains(where: { $0.state == .queued }) { core.allocatorNudge.signal() }
             core.changes.publish(machine: bmp.machine)
         }
     }

@@ -7,7 +7,13 @@ import NIOConcurrencyHelpers
 
 /// What the services and the HTTP side share: the store, the hub, and who is to be woken.
 package final class ServiceCore: Sendable {
-    private let settings: NIOLockedValueBox<SpallocServerConfiguration>
+    /// Asked for many times a request: an object is handed out more cheaply than thirty values.
+    private final class Settings: Sendable {
+        let configuration: SpallocServerConfiguration
+        init(_ configuration: SpallocServerConfiguration) { self.configuration = configuration }
+    }
+
+    private let settings: NIOLockedValueBox<Settings>
     package let metrics = ServiceMetrics()
     package let store: Store
     package let changes: JobChanges
@@ -17,6 +23,8 @@ package final class ServiceCore: Sendable {
     package let powerNudge = Nudge()
     package let expiryNudge = Nudge()
     package let notices = NoticeQueue()
+    /// When ``ExpiryService`` looks next; nil while it looks.
+    let nextExpiry = NIOLockedValueBox<Timestamp?>(nil)
     /// Told of every change of a job: how the proxy learns that a job has ended.
     private let observers = NIOLockedValueBox<[@Sendable (JobChange) -> Void]>([])
     /// After the emergency stop no job is created.
@@ -25,7 +33,7 @@ package final class ServiceCore: Sendable {
     package init(
         configuration: SpallocServerConfiguration, store: Store, clock: @escaping WallClock = SystemClock.now, logger: Logger
     ) {
-        self.settings = NIOLockedValueBox(configuration)
+        self.settings = NIOLockedValueBox(Settings(configuration))
         self.store = store
         self.changes = JobChanges()
         self.clock = clock
@@ -34,8 +42,11 @@ package final class ServiceCore: Sendable {
 
     /// As it is now: some of it changes when the service is told to read it anew.
     package var configuration: SpallocServerConfiguration {
-        get { self.settings.withLockedValue { $0 } }
-        set { self.settings.withLockedValue { $0 = newValue } }
+        get { self.settings.withLockedValue { $0 }.configuration }
+        set {
+            let settings = Settings(newValue)
+            self.settings.withLockedValue { $0 = settings }
+        }
     }
 
     package func observe(_ observer: @escaping @Sendable (JobChange) -> Void) {
@@ -70,6 +81,13 @@ package final class ServiceCore: Sendable {
         let access = JobChanges.Topic.access(caller.user.id)
         let limit = caller.patience(self.configuration.timings.longPoll, now: self.clock())
         await self.changes.next(topics + [(access, self.changes.current(access))], within: limit)
+    }
+
+    /// Something may end then: the expiry is to look in time, and is left alone when it will anyway.
+    package func expires(at time: Timestamp) {
+        let now = self.clock()
+        let isLate = self.nextExpiry.withLockedValue { next in next.map { $0 > time || $0 <= now } ?? true }
+        if isLate { self.expiryNudge.signal() }
     }
 
     package var isStopped: Bool {

@@ -36,26 +36,31 @@ package struct JobRecord: Sendable {
         package var root: Int64
     }
 
-    static let columns = "job.*, user.name AS owner"
+    /// In the order in which ``init(row:)`` reads them: to look for a column's name costs more than to read it.
+    static let columns = """
+        job.id, job.owner_id, user.name AS owner, job.state, job.revision, job.request, job.created_at, job.keepalive_ms,
+        job.keepalive_at, job.keepalive_host, job.finished_at, job.reason, job.group_id, job.machine_id, job.root_board_id,
+        job.width, job.height, job.depth
+        """
     static let tables = "job JOIN user ON user.id = job.owner_id"
 
+    /// A row that begins with ``columns``.
     init(row: Row) {
-        self.id = row["id"]
-        self.ownerID = row["owner_id"]
-        self.owner = row["owner"]
-        self.state = JobState(rawValue: row["state"]) ?? .unknown
-        self.revision = row["revision"]
-        self.request = row["request"]
-        self.createdAt = Timestamp(milliseconds: row["created_at"])
-        self.keepaliveInterval = .milliseconds(row["keepalive_ms"] as Int64)
-        self.keepaliveAt = Timestamp(milliseconds: row["keepalive_at"])
-        self.keepaliveHost = row["keepalive_host"]
-        self.finishedAt = (row["finished_at"] as Int64?).map(Timestamp.init(milliseconds:))
-        self.reason = row["reason"]
-        self.groupID = row["group_id"]
-        if self.state == .power || self.state == .ready, let machine: Int64 = row["machine_id"],
-            let root: Int64 = row["root_board_id"], let width: Int = row["width"], let height: Int = row["height"],
-            let depth: Int = row["depth"]
+        self.id = row[0]
+        self.ownerID = row[1]
+        self.owner = row[2]
+        self.state = JobState(rawValue: row[3]) ?? .unknown
+        self.revision = row[4]
+        self.request = row[5]
+        self.createdAt = Timestamp(milliseconds: row[6])
+        self.keepaliveInterval = .milliseconds(row[7] as Int64)
+        self.keepaliveAt = Timestamp(milliseconds: row[8])
+        self.keepaliveHost = row[9]
+        self.finishedAt = (row[10] as Int64?).map(Timestamp.init(milliseconds:))
+        self.reason = row[11]
+        self.groupID = row[12]
+        if self.state == .power || self.state == .ready, let machine: Int64 = row[13], let root: Int64 = row[14],
+            let width: Int = row[15], let height: Int = row[16], let depth: Int = row[17]
         {
             self.allocation = Allocation(machine: machine, width: width, height: height, depth: depth, root: root)
         }
@@ -75,11 +80,14 @@ package struct JobChange: Hashable, Sendable {
     package var state: JobState
     /// The machine whose boards were given to the job or taken from it.
     package var machine: Int64?
+    /// The group that pays from now on.
+    package var payer: Int64?
 
-    package init(job: Int, revision: Int64, state: JobState, machine: Int64? = nil) {
+    package init(job: Int, revision: Int64, state: JobState, machine: Int64? = nil, payer: Int64? = nil) {
         self.job = job
         self.revision = revision
         self.state = state
         self.machine = machine
+        self.payer = payer
     }
 }

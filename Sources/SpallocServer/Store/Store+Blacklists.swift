@@ -70,7 +70,7 @@ extension Store {
             try db.run("UPDATE board SET blacklisted = ? WHERE id = ?", [list.isBoardDead, board])
             return (same == nil, try MachineCatalogue(db: db))
         }
-        self.catalogueBox.withLockedValue { $0 = catalogue }
+        self.catalogueBecame(catalogue)
         return differs
     }
 
@@ -104,7 +104,7 @@ extension Store {
             try db.run("UPDATE board SET blacklisted = 0 WHERE id = ?", [board])
             return (known == serial ? nil : known, try MachineCatalogue(db: db))
         }
-        if let catalogue { self.catalogueBox.withLockedValue { $0 = catalogue } }
+        if let catalogue { self.catalogueBecame(catalogue) }
         return before
     }
 }

@@ -51,6 +51,11 @@ extension Store {
     /// The reason of a job whose group has used what it had.
     static let quotaExceeded = "quota exceeded"
 
+    static let jobsWithoutQuota = """
+        SELECT job.id FROM job JOIN user_group ON user_group.id = job.group_id
+        WHERE job.state <> 'DESTROYED' AND job.group_id IS NOT NULL AND job.state = 'QUEUED' AND user_group.quota = 0
+        """
+
     // MARK: - Reading
 
     package func groups() async throws -> [GroupRecord] {
@@ -181,6 +186,14 @@ extension Store {
     }
 }
 
+/// What groups have, for who decides within a transaction which of them pays.
+package struct Accounts {
+    let db: Database
+
+    package func groups(of user: Int64) throws -> [GroupRecord] { try self.db.groups(of: user) }
+    package func usage(of group: Int64) throws -> GroupUsage? { try self.db.groupUsage(of: group).first }
+}
+
 // MARK: - Within a transaction
 
 extension Database {
@@ -265,12 +278,7 @@ extension Database {
         var changes: [JobChange] = []
         var next: Timestamp?
         // With nothing left, those who wait need not wait.
-        for job in try self.integers(
-            """
-            SELECT job.id FROM job JOIN user_group ON user_group.id = job.group_id
-            WHERE job.state = 'QUEUED' AND user_group.quota = 0
-            """)
-        {
+        for job in try self.integers(Store.jobsWithoutQuota) {
             if let change = try self.destroy(Int(job), reason: Store.quotaExceeded, now: now) { changes.append(change) }
         }
         for usage in try self.groupUsage() {

@@ -46,6 +46,6 @@ extension Store {
     /// Reads the machines anew: another process may have added some.
     package func reloadCatalogue() async throws {
         let catalogue = try await self.pool.read { try MachineCatalogue(db: $0) }
-        self.catalogueBox.withLockedValue { $0 = catalogue }
+        self.catalogueBecame(catalogue)
     }
 }

@@ -19,32 +19,62 @@ extension CreateJobRequest {
     }
 }
 
+extension JobRecord {
+    /// As clients are told of it.
+    fileprivate var decodedRequest: OriginalRequest? {
+        (try? JSONDecoder().decode(CreateJobRequest.self, from: Data(self.request.utf8))).map(OriginalRequest.init)
+    }
+}
+
 extension Store {
     /// The reason of a job that nobody kept alive.
     static let keepaliveExpired = "keepalive expired"
 
+    /// Among the live ones: the sign keeps SQLite from going through all there ever were for the sake of the order.
+    static let expiredJobs =
+        "SELECT id FROM job WHERE state <> 'DESTROYED' AND keepalive_at + keepalive_ms < ? ORDER BY +id"
+
     /// Queues a job. `request` has been found feasible.
+    ///
+    /// - Parameter payer: chooses the group that pays, in the transaction that makes the job; what it throws is why there is none.
     package func createJob(
-        owner: Int64, group: Int64? = nil, request: CreateJobRequest, wanted: JobRequest, keepalive: Duration, host: String?,
-        now: Timestamp
+        owner: Int64, request: CreateJobRequest, wanted: JobRequest, keepalive: Duration, host: String?,
+        now: Timestamp, payer: @escaping @Sendable (_ accounts: Accounts) throws -> Int64? = { _ in nil }
     ) async throws -> JobChange {
         let json = try request.storedJSON
         let change = try await self.writes.write { db in
-            try db.queueJob(owner: owner, group: group, request: json, keepalive: keepalive, host: host, now: now)
+            let group = try payer(Accounts(db: db))
+            let change = try db.queueJob(owner: owner, group: group, request: json, keepalive: keepalive, host: host, now: now)
+            self.isQueued(change.job, wanted: wanted)
+            return change
         }
-        self.requests.withLockedValue { $0[change.job] = wanted }
+        self.recent.keep(OriginalRequest(request), of: change.job)
         return change
     }
 
-    package func job(_ id: Int) async throws -> JobRecord? { try await self.recentJob(id)?.record }
+    /// To be called by the write that queues a job: what it asks for need not be read again, and a round of the allocator is due.
+    func isQueued(_ job: Int, wanted: JobRequest) {
+        self.requests.withLockedValue { $0[job] = wanted }
+        self.rounds.ask()
+    }
+
+    package func job(_ id: Int) async throws -> JobRecord? {
+        if let known = self.recent.job(id) { return known.record }
+        return try await self.recentJob(id)?.record
+    }
 
     /// The job, and its request as clients are told of it.
     func recentJob(_ id: Int) async throws -> RecentRows.Job? {
-        if let known = self.recent.job(id) { return known }
+        if var known = self.recent.job(id) {
+            if known.originalRequest == nil, let request = known.record.decodedRequest {
+                known.originalRequest = request
+                self.recent.keep(request, of: id)
+            }
+            return known
+        }
         let ticket = self.recent.ticket()
         guard let record = try await self.pool.read({ db in try db.job(id) }) else { return nil }
-        let request = try? JSONDecoder().decode(CreateJobRequest.self, from: Data(record.request.utf8))
-        let job = RecentRows.Job(record: record, originalRequest: request.map(OriginalRequest.init))
+        let job = RecentRows.Job(record: record, originalRequest: record.decodedRequest)
         self.recent.keep(job, ticket: ticket)
         return job
     }
@@ -92,7 +122,12 @@ extension Store {
     ///
     /// - Returns: nil when it had ended already, or never was.
     package func destroy(_ job: Int, reason: String?, now: Timestamp) async throws -> JobChange? {
-        let change = try await self.writes.write { db in try db.destroy(job, reason: reason, now: now) }
+        let rounds = self.rounds
+        let change = try await self.writes.write { db in
+            // A job that was first in line may have held up others.
+            rounds.ask()
+            return try db.destroy(job, reason: reason, now: now)
+        }
         if change != nil { self.requests.withLockedValue { $0[job] = nil } }
         return change
     }
@@ -101,15 +136,15 @@ extension Store {
     ///
     /// - Returns: what changed, and when the next job will end if it is not kept alive, or its group is given no more.
     package func expire(now: Timestamp) async throws -> (changes: [JobChange], next: Timestamp?) {
+        let rounds = self.rounds
         let result = try await self.writes.write { db -> (changes: [JobChange], next: Timestamp?) in
-            let expired = try db.integers(
-                "SELECT id FROM job WHERE state <> 'DESTROYED' AND keepalive_at + keepalive_ms < ? ORDER BY id",
-                [now.milliseconds])
+            let expired = try db.integers(Store.expiredJobs, [now.milliseconds])
             var changes: [JobChange] = []
             for job in expired {
                 if let change = try db.destroy(Int(job), reason: Store.keepaliveExpired, now: now) { changes.append(change) }
             }
             let beyond = try db.endJobsBeyondQuota(now: now)
+            if !changes.isEmpty || !beyond.changes.isEmpty { rounds.ask() }
             let expiry = try Int64.fetchOne(
                 db.cachedStatement(sql: "SELECT MIN(keepalive_at + keepalive_ms) FROM job WHERE state <> 'DESTROYED'"))
             return (changes + beyond.changes, [expiry.map(Timestamp.init(milliseconds:)), beyond.next].compactMap { $0 }.min())
@@ -180,18 +215,19 @@ extension Database {
 
     /// The one pending command of a board is now this. A command under way finds its own gone, and changes nothing but what it did.
     func want(_ on: Bool, board: Int64, job: Int, release: Bool) throws {
-        try self.run("DELETE FROM power_change WHERE board_id = ?", [board])
+        // A board's row in the way goes.
         try self.run(
-            "INSERT INTO power_change (job_id, board_id, wanted, release) VALUES (?, ?, ?, ?)", [job, board, on, release])
+            "INSERT OR REPLACE INTO power_change (job_id, board_id, wanted, release) VALUES (?, ?, ?, ?)",
+            [job, board, on, release])
     }
 
     /// Takes a job's boards from it. They stay held until they are off.
     func releaseBoards(of job: Int) throws {
-        for board in try self.boards(of: job) {
-            try self.run(
-                "UPDATE job_board SET releasing = 1 WHERE job_id = ? AND board_id = ? AND released_at IS NULL", [job, board])
-            try self.want(false, board: board, job: job, release: true)
-        }
+        let boards = try self.integers(
+            """
+            UPDATE job_board SET releasing = 1 WHERE job_id = ? AND released_at IS NULL AND releasing = 0 RETURNING board_id
+            """, [job])
+        for board in boards { try self.want(false, board: board, job: job, release: true) }
     }
 
     func destroy(_ job: Int, reason: String?, now: Timestamp) throws -> JobChange? {
@@ -199,10 +235,10 @@ extension Database {
             let row = try self.row(
                 """
                 UPDATE job SET state = 'DESTROYED', revision = revision + 1, finished_at = ?, reason = ?
-                WHERE id = ? AND state <> 'DESTROYED' RETURNING revision, machine_id
+                WHERE id = ? AND state <> 'DESTROYED' RETURNING revision, machine_id, group_id
                 """, [now.milliseconds, reason, job])
         else { return nil }
-        try self.charge(job, now: now)
+        if (row["group_id"] as Int64?) != nil { try self.charge(job, now: now) }
         try self.releaseBoards(of: job)
         try self.record(.destroyed, of: job, note: reason, now: now)
         return JobChange(job: job, revision: row["revision"], state: .destroyed, machine: row["machine_id"])

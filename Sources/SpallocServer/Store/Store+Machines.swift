@@ -23,7 +23,7 @@ extension Store {
             }
             return (added, try MachineCatalogue(db: db))
         }
-        self.catalogueBox.withLockedValue { $0 = catalogue }
+        self.catalogueBecame(catalogue)
         return added
     }
 
@@ -72,7 +72,7 @@ extension Store {
             try db.run("UPDATE machine SET in_service = ? WHERE name = ?", [inService, machine])
             return (db.changesCount > 0, try MachineCatalogue(db: db))
         }
-        self.catalogueBox.withLockedValue { $0 = catalogue }
+        self.catalogueBecame(catalogue)
         return found
     }
 
@@ -85,7 +85,7 @@ extension Store {
             for tag in tags { try db.run("INSERT INTO machine_tag (machine_id, tag) VALUES (?, ?)", [id, tag]) }
             return (true, try MachineCatalogue(db: db))
         }
-        self.catalogueBox.withLockedValue { $0 = catalogue }
+        self.catalogueBecame(catalogue)
         return found
     }
 

@@ -20,6 +20,8 @@ package final class Store: Sendable {
     /// What queued jobs ask for, so that their JSON is read once.
     let requests = NIOLockedValueBox<[Int: JobRequest]>([:])
     let recent = RecentRows()
+    let power: PendingPower
+    let rounds: AllocationRounds
 
     /// Opens the file, makes it if it is not there, and brings its tables up to date.
     package init(path: String) throws(SpallocServerError) {
@@ -31,19 +33,27 @@ package final class Store: Sendable {
             configuration.label = "spalloc"
             // In WAL mode GRDB sets synchronous = NORMAL: a killed process loses nothing; a power cut may lose the last moments but
             // never tears a transaction.
+            // A checkpoint waits for the disk, and the writer for it: every 16 MiB of log rather than every 4, since most of it is the same
+            // few pages over and over.
+            configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA wal_autocheckpoint = 4096") }
             // Password hashes are in it. What SQLite puts beside it gets the same permissions.
             if path != ":memory:", !FileManager.default.fileExists(atPath: path) {
                 _ = FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600])
             }
             self.pool = try DatabasePool(path: path, configuration: configuration)
-            self.writes = WriteQueue(pool: self.pool)
+            let rounds = AllocationRounds()
+            self.rounds = rounds
+            self.writes = WriteQueue(pool: self.pool, closing: rounds.close)
             let migrator = Schema.migrator
             if try self.pool.read(migrator.hasBeenSuperseded) {
                 throw SpallocServerError(.database, "\(path) was made by a newer version of this service")
             }
             try migrator.migrate(self.pool)
             self.catalogueBox = NIOLockedValueBox(try self.pool.read { try MachineCatalogue(db: $0) })
+            self.power = PendingPower()
             self.pool.add(transactionObserver: self.recent, extent: .databaseLifetime)
+            self.pool.add(transactionObserver: self.power, extent: .databaseLifetime)
+            try self.pool.read { try self.power.load($0) }
         } catch let error as SpallocServerError {
             throw error
         } catch let error as DatabaseError {
@@ -55,6 +65,12 @@ package final class Store: Sendable {
 
     /// The machines as they are now.
     package var catalogue: MachineCatalogue { self.catalogueBox.withLockedValue { $0 } }
+
+    /// Machines have come, or are known to be other than they were.
+    func catalogueBecame(_ catalogue: MachineCatalogue) {
+        self.catalogueBox.withLockedValue { $0 = catalogue }
+        self.recent.forgetMachines()
+    }
 
     package func close() throws { try self.pool.close() }
 

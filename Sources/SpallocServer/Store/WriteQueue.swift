@@ -13,9 +13,22 @@ import NIOConcurrencyHelpers
 final class WriteQueue: Sendable {
     private struct Write: Sendable {
         /// Does its work, and gives what is to be told once the work is safe, or is not.
-        var run: @Sendable (Database) -> (_ failure: (any Error)?) -> Void
+        var run: @Sendable (Database, _ scope: Scope) throws -> (_ failure: (any Error)?) -> Void
         var fail: @Sendable (any Error) -> Void
     }
+
+    /// What is undone when a write fails.
+    private enum Scope {
+        /// It is the only one: the transaction.
+        case transaction
+        /// Its own savepoint.
+        case savepoint
+    }
+
+    /// What is done once for a whole batch, at the end of its transaction; and what is to be told once that is safe.
+    ///
+    /// The writes before it are kept whatever becomes of it: what it does, it does all or nothing (`atomically`).
+    typealias Closing = @Sendable (Database) -> (@Sendable () -> Void)?
 
     private struct State {
         var waiting: [Write] = []
@@ -28,8 +41,12 @@ final class WriteQueue: Sendable {
 
     private let pool: DatabasePool
     private let state = NIOLockedValueBox(State())
+    private let closing: Closing
 
-    init(pool: DatabasePool) { self.pool = pool }
+    init(pool: DatabasePool, closing: @escaping Closing = { _ in nil }) {
+        self.pool = pool
+        self.closing = closing
+    }
 
     /// How many wait for their turn.
     var waiting: Int { self.state.withLockedValue { $0.waiting.count } }
@@ -39,8 +56,12 @@ final class WriteQueue: Sendable {
     func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in
             let write = Write(
-                run: { db in
-                    let result = Result { try WriteQueue.value(of: body, db) }
+                run: { db, scope in
+                    let result: Result<Value, any Error>
+                    switch scope {
+                    case .transaction: result = .success(try body(db))
+                    case .savepoint: result = Result { try db.atomically { try body(db) } }
+                    }
                     return { failure in
                         if let failure, case .success = result { return continuation.resume(throwing: failure) }
                         continuation.resume(with: result)
@@ -72,17 +93,6 @@ final class WriteQueue: Sendable {
         }
     }
 
-    /// Within the transaction of all.
-    private static func value<Value>(of body: (Database) throws -> Value, _ db: Database) throws -> Value {
-        var value: Value?
-        try db.inSavepoint {
-            value = try body(db)
-            return .commit
-        }
-        guard let value else { throw DatabaseError(message: "a write ended without a value") }
-        return value
-    }
-
     /// - Returns: whether there is more. Others than these may wait for the writer, too: it is to be asked for again.
     private func writeSome(_ db: Database) -> Bool {
         let batch = self.state.withLockedValue { state in
@@ -92,19 +102,43 @@ final class WriteQueue: Sendable {
         }
         var told: [(_ failure: (any Error)?) -> Void] = []
         var failure: (any Error)?
+        var tellMore: (@Sendable () -> Void)?
         do {
+            let scope: Scope = batch.count == 1 ? .transaction : .savepoint
             try db.inTransaction(.immediate) {
-                for write in batch { told.append(write.run(db)) }
+                for write in batch { told.append(try write.run(db, scope)) }
+                tellMore = self.closing(db)
                 return .commit
             }
         } catch {
             failure = error
         }
         for tell in told { tell(failure) }
-        if let failure { for write in batch.dropFirst(told.count) { write.fail(failure) } }
+        if let failure {
+            for write in batch.dropFirst(told.count) { write.fail(failure) }
+        } else {
+            tellMore?()
+        }
         return self.state.withLockedValue { state in
             state.isUnderWay = !state.waiting.isEmpty
             return state.isUnderWay
+        }
+    }
+}
+
+extension Database {
+    /// All or nothing, within a transaction. As GRDB's `inSavepoint`, whose statements are compiled anew each time.
+    func atomically<Value>(_ body: () throws -> Value) throws -> Value {
+        try self.run("SAVEPOINT write")
+        do {
+            let value = try body()
+            try self.run("RELEASE SAVEPOINT write")
+            return value
+        } catch {
+            // Where these fail the transaction is lost anyway, and says so itself.
+            try? self.run("ROLLBACK TRANSACTION TO SAVEPOINT write")
+            try? self.run("RELEASE SAVEPOINT write")
+            throw error
         }
     }
 }

@@ -49,7 +49,7 @@ extension Store {
     /// - Returns: the job's changes: queued, or queued and at once destroyed; nil when there are `maximum` jobs.
     func createV1Job(_ job: V1NewJob, maximum: Int, now: Timestamp) async throws -> [JobChange]? {
         let json = try job.request.storedJSON
-        let changes = try await self.writes.write { db -> [JobChange]? in
+        return try await self.writes.write { db -> [JobChange]? in
             // All live jobs are counted quickly; those of the user only if it may matter.
             if try db.integers("SELECT count(*) FROM job WHERE state <> 'DESTROYED'").first ?? 0 >= maximum,
                 try db.integers("SELECT count(*) FROM job WHERE state <> 'DESTROYED' AND owner_id = ?", [job.user]).first ?? 0
@@ -65,13 +65,12 @@ extension Store {
             try db.run(
                 "INSERT INTO v1_job (job_id, owner, args, kwargs) VALUES (?, ?, ?, ?)",
                 [change.job, job.owner, job.args, job.kwargs])
-            guard job.wanted == nil, let end = try db.destroy(change.job, reason: V1Text.noMachine, now: now) else {
+            if let wanted = job.wanted {
+                self.isQueued(change.job, wanted: wanted)
                 return [change]
             }
-            return [change, end]
+            return [change] + [try db.destroy(change.job, reason: V1Text.noMachine, now: now)].compactMap { $0 }
         }
-        if let wanted = job.wanted, let id = changes?.first?.job { self.requests.withLockedValue { $0[id] = wanted } }
-        return changes
     }
 
     /// Reads the rules of the jobs of before: a job's request, which the allocator goes by, does not have them.
@@ -118,7 +117,7 @@ extension Store {
 }
 
 extension Database {
-    fileprivate func v1Job(_ id: Int) throws -> V1JobView? {
+    func v1Job(_ id: Int) throws -> V1JobView? {
         guard
             let row = try self.row(
                 """

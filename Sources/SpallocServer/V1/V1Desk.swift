@@ -33,13 +33,19 @@ final class V1Desk: Sendable {
         self.listing = V1Listing(core: core, user: self.user)
     }
 
-    /// Answers on the event loop what only asks for what does not change.
-    func answerAtOnce(_ request: V1Request) -> V1Reply? {
+    /// Answers on the event loop what needs no database: what does not change, and the state of a job that is in memory and was kept alive a
+    /// moment ago. Clients ask for it over and over, and a task's way there and back would cost more than the answer.
+    func answerAtOnce(_ request: V1Request, host: String?) -> V1Reply? {
         switch request {
-        case .version: .returned(.string(V1Version.acceptedByAll.description))
-        case .getBoardPosition(let machine, let board): .returned(self.position(of: board, in: machine))
-        case .getBoardAtPosition(let machine, let place): .returned(self.board(at: place, in: machine))
-        default: nil
+        case .getJobState(let id):
+            guard let job = self.core.store.recent.v1Job(id), job.record.ownerID == self.user,
+                !self.needsTouch(job.record, host: host, now: self.core.clock())
+            else { return nil }
+            return .returned(self.state(of: job, host: host).json)
+        case .version: return .returned(.string(V1Version.acceptedByAll.description))
+        case .getBoardPosition(let machine, let board): return .returned(self.position(of: board, in: machine))
+        case .getBoardAtPosition(let machine, let place): return .returned(self.board(at: place, in: machine))
+        default: return nil
         }
     }
 
@@ -101,18 +107,26 @@ final class V1Desk: Sendable {
 
     /// Whoever asks for a job keeps it alive. Several questions in a row are one: the time is exact to a hundredth of the interval.
     private func touch(_ job: JobRecord, host: String?) async throws {
-        guard job.state != .destroyed else { return }
         let now = self.core.clock()
-        let isRecent = now - job.keepaliveAt < min(.milliseconds(100), job.keepaliveInterval / 100)
-        guard !isRecent || job.keepaliveHost != host else { return }
+        guard self.needsTouch(job, host: host, now: now) else { return }
         try await self.core.store.keepAliveV1(job.id, user: self.user, host: host, now: now)
+    }
+
+    private func needsTouch(_ job: JobRecord, host: String?, now: Timestamp) -> Bool {
+        guard job.state != .destroyed else { return false }
+        let isRecent = now - job.keepaliveAt < min(.milliseconds(100), job.keepaliveInterval / 100)
+        return !isRecent || job.keepaliveHost != host
     }
 
     private func state(of id: Int, host: String?) async throws -> V1JobState {
         guard let job = try await self.job(id) else { return V1JobState(state: .unknown) }
+        try await self.touch(job.record, host: host)
+        return self.state(of: job, host: host)
+    }
+
+    private func state(of job: V1JobView, host: String?) -> V1JobState {
         let record = job.record
         guard record.state != .destroyed else { return V1JobState(state: .destroyed, reason: V1Text.reason(of: job)) }
-        try await self.touch(record, host: host)
         return V1JobState(
             state: V1State(rawValue: record.state.number), power: job.power, keepalive: record.v1Keepalive,
             startTime: record.createdAt.v1, keepaliveHost: host)
@@ -144,7 +158,7 @@ final class V1Desk: Sendable {
         let machines = try await self.core.store.machineSnapshots()
         let wish = try V1Wish(request, machines: machines)
         var wanted = wish.wanted
-        if let some = wanted, case .impossible = Feasibility.check(some, on: machines) { wanted = nil }
+        if let some = wanted, case .impossible = try await self.core.store.feasibility(of: some) { wanted = nil }
         var kwargs = call.kwargs
         kwargs["owner"] = nil
         kwargs["keepalive"] = nil
@@ -156,14 +170,11 @@ final class V1Desk: Sendable {
             throw Refusal("owner or arguments are too long")
         }
         let maximum = self.core.configuration.v1.maximumJobs
-        guard let changes = try await self.core.store.createV1Job(job, maximum: maximum, now: self.core.clock()),
-            let created = changes.first
+        let now = self.core.clock()
+        guard let changes = try await self.core.store.createV1Job(job, maximum: maximum, now: now), let created = changes.first
         else { throw Refusal("there are \(maximum) jobs already, the most that there may be") }
         self.core.publish(changes)
-        if wanted != nil {
-            self.core.allocatorNudge.signal()
-            self.core.expiryNudge.signal()
-        }
+        if wanted != nil { self.core.expires(at: now + job.keepalive) }
         return created.job
     }
 }

@@ -29,8 +29,8 @@ package final class V1Handler: ChannelDuplexHandler {
 
     private let connection: V1Connection
     private let limits: Limits
-    /// Answers what needs neither the database nor any waiting.
-    private let answerAtOnce: @Sendable (V1Request) -> V1Reply?
+    /// Answers what needs neither the database nor any waiting; with where the question comes from.
+    private let answerAtOnce: @Sendable (V1Request, _ host: String?) -> V1Reply?
     private let logger: Logger
     private var conversation: V1Conversation
     private var context: ChannelHandlerContext?
@@ -41,7 +41,8 @@ package final class V1Handler: ChannelDuplexHandler {
     private var stall: Scheduled<Void>?
 
     package init(
-        connection: V1Connection, limits: Limits, answerAtOnce: @escaping @Sendable (V1Request) -> V1Reply?, logger: Logger
+        connection: V1Connection, limits: Limits, answerAtOnce: @escaping @Sendable (V1Request, _ host: String?) -> V1Reply?,
+        logger: Logger
     ) {
         self.connection = connection
         self.limits = limits
@@ -91,7 +92,10 @@ package final class V1Handler: ChannelDuplexHandler {
                 return
             case .ask(let question):
                 self.connection.lastHeard = .now()
-                guard let reply = self.subscribe(question.request) ?? self.answerAtOnce(question.request) else {
+                guard
+                    let reply = self.subscribe(question.request)
+                        ?? self.answerAtOnce(question.request, self.connection.host)
+                else {
                     self.connection.ask(question)
                     continue
                 }

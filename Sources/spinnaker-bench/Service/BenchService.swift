@@ -105,6 +105,8 @@ final class ServiceProcess {
         let (process, stop, output) = (Process(), Pipe(), Pipe())
         process.executableURL = URL(filePath: path)
         process.arguments = arguments
+        // As the systemd unit has it.
+        process.environment = ProcessInfo.processInfo.environment.merging(["MALLOC_ARENA_MAX": "2"]) { $1 }
         process.standardInput = stop
         process.standardOutput = output
         try process.run()
@@ -118,13 +120,32 @@ final class ServiceProcess {
         return (process, stop, try JSONDecoder().decode(BenchService.Ports.self, from: line))
     }
 
-    /// MiB.
-    func resident() throws -> Double {
+    /// MiB that are resident.
+    struct Memory {
+        var all: Double
+        /// What no file is behind: the rest the kernel can drop, and shares with every process that runs the same.
+        var own: Double
+    }
+
+    func resident() throws -> Memory {
         let status = try String(contentsOfFile: "/proc/\(self.process.processIdentifier)/status", encoding: .utf8)
-        guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmRSS:") }),
-            let number = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Double($0) })
-        else { throw BenchError("there is no VmRSS of the service") }
-        return number / 1024
+        func size(_ name: String) throws -> Double {
+            guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix("\(name):") }),
+                let number = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Double($0) })
+            else { throw BenchError("there is no \(name) of the service") }
+            return number / 1024
+        }
+        return Memory(all: try size("VmRSS"), own: try size("RssAnon"))
+    }
+
+    /// Seconds of CPU it has used.
+    func cpuSeconds() throws -> Double {
+        let text = try String(contentsOfFile: "/proc/\(self.process.processIdentifier)/stat", encoding: .utf8)
+        // Its name, in parentheses, may have anything in it; user and system time are the 12th and 13th after it.
+        let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ").dropFirst()
+        let times = fields.dropFirst(11).prefix(2).compactMap { Double($0) }
+        guard times.count == 2 else { throw BenchError("there are no times of the service") }
+        return times.reduce(0, +) / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     func end() {

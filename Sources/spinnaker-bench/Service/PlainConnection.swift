@@ -82,6 +82,8 @@ final class RESTClient {
 
     private let connection: PlainConnection
     private var head = ""
+    /// Of its session, as a request's header has it.
+    private(set) var cookie = ""
 
     init(port: Int) throws {
         self.connection = try PlainConnection(port: port)
@@ -91,6 +93,7 @@ final class RESTClient {
         guard let cookie = root.cookie, let token = root.body.firstMatch(of: /"csrf-token":"([^"]+)"/) else {
             throw BenchError("no login: \(root.status) \(root.body)")
         }
+        self.cookie = cookie
         self.head = "Host: 127.0.0.1:\(port)\r\nCookie: \(cookie)\r\nX-CSRF-TOKEN: \(token.1)\r\n"
     }
 

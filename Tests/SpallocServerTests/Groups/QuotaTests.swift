@@ -38,9 +38,10 @@ import Testing
 
     private func create(_ lab: Lab, boards: Int, keepalive: Int = 100_000, inGroup: Bool = true) async throws -> Int {
         let request = CreateJobRequest(keepaliveInterval: WireDuration(seconds: 60), numBoards: boards)
+        let payer = inGroup ? lab.group : nil
         let job = try await lab.store.createJob(
-            owner: lab.user, group: inGroup ? lab.group : nil, request: request, wanted: try JobRequest(request),
-            keepalive: .seconds(keepalive), host: nil, now: self.start
+            owner: lab.user, request: request, wanted: try JobRequest(request), keepalive: .seconds(keepalive), host: nil,
+            now: self.start, payer: { _ in payer }
         ).job
         _ = try await lab.store.allocate(now: self.start)
         return job

@@ -83,6 +83,80 @@ import Testing
         }
     }
 
+    /// Who has made a job asks for it next.
+    @Test func aNewJobIsThereAtOnce() async throws {
+        try await self.withStore { store, _ in
+            let job = try await self.createJob(store)
+            let kept = try #require(store.recent.job(job))
+            #expect(kept.record.state == .queued && kept.record.owner == "alice")
+            #expect(kept.originalRequest?.request.numBoards == 1)
+            _ = try await store.allocate(now: self.start)
+            #expect(store.recent.job(job)?.record.state == .power)
+            #expect(store.recent.job(job)?.originalRequest?.request.numBoards == 1, "which does not change")
+            #expect(store.recent.v1Job(job) == nil, "nobody asked for it there")
+        }
+    }
+
+    @Test func aNewJobOfTheLegacyPortIsThereAtOnce() async throws {
+        try await self.withStore { store, _ in
+            let user = try await store.v1User(named: "v1")
+            let request = CreateJobRequest(numBoards: 1)
+            let changes = try await store.createV1Job(
+                V1NewJob(
+                    user: user, request: request, wanted: try JobRequest(request), keepalive: .seconds(60), host: nil,
+                    owner: "me", args: "[1]", kwargs: "{}"), maximum: 10, now: self.start)
+            let job = try #require(changes?.first?.job)
+            let kept = try #require(store.recent.v1Job(job))
+            #expect(kept.owner == "me" && kept.args == "[1]" && kept.record.state == .queued && kept.power == nil)
+            _ = try await store.allocate(now: self.start)
+            #expect(store.recent.v1Job(job)?.power == true)
+            #expect(store.recent.v1Job(job)?.hasPlace == true)
+        }
+    }
+
+    /// What a transaction changes of very many jobs is forgotten instead.
+    @Test func ofManyAtOnceNoneIsReadAgain() async throws {
+        try await self.withStore { store, _ in
+            var jobs: [Int] = []
+            for _ in 0...RecentRows.mostReadAgain { jobs.append(try await self.createJob(store)) }
+            #expect(jobs.allSatisfy { store.recent.job($0) != nil })
+            let first = jobs[0]
+            try await store.pool.write { try $0.run("UPDATE job SET keepalive_host = 'h' WHERE id = ?", [first]) }
+            #expect(store.recent.job(first)?.record.keepaliveHost == "h")
+            try await store.pool.write { try $0.run("UPDATE job SET keepalive_host = 'everywhere'") }
+            #expect(jobs.allSatisfy { store.recent.job($0) == nil })
+            #expect(try await store.job(jobs[1])?.keepaliveHost == "everywhere")
+        }
+    }
+
+    // MARK: - Machines
+
+    /// What was found possible is not when the machines are other than they were.
+    @Test func feasibilityFollowsTheMachines() async throws {
+        try await self.withStore { store, _ in
+            let (one, three) = (
+                JobRequest(size: .boards(1), machine: .tagged(["default"])),
+                JobRequest(size: .boards(3), machine: .tagged(["default"]))
+            )
+            for _ in 0..<2 {
+                #expect(try await store.feasibility(of: three) == .possible)
+                #expect(try await store.feasibility(of: one) == .possible)
+            }
+            #expect(try await store.setInService(false, machine: "m1"))
+            #expect(try await store.feasibility(of: one) != .possible)
+            #expect(try await store.setInService(true, machine: "m1"))
+            #expect(try await store.feasibility(of: one) == .possible)
+            _ = try await self.createJob(store)
+            _ = try await store.allocate(now: self.start)
+            #expect(try await store.feasibility(of: three) == .possible, "jobs do not count")
+            let bmp = try #require(try await store.bmpsWithPowerTasks().first)
+            let task = try #require(try await store.powerTasks(bmp: bmp).first)
+            _ = try await store.recordPower([PowerOutcome(task: task, result: .boardFailed("it smokes"))], now: self.start)
+            #expect(try await store.feasibility(of: three) != .possible)
+            #expect(try await store.feasibility(of: one) == .possible)
+        }
+    }
+
     /// The power that the legacy port tells of is of other tables: each of their changes shows.
     @Test func theLegacyPortSeesEveryChangeOfPower() async throws {
         try await self.withStore { store, other in
@@ -223,7 +297,7 @@ import Testing
             let ticket = store.recent.ticket()
             try await store.keepAlive(job, host: "127.0.0.9", now: self.start)
             store.recent.keep(RecentRows.Job(record: record), ticket: ticket)
-            #expect(store.recent.job(job) == nil)
+            #expect(store.recent.job(job)?.record.keepaliveHost == "127.0.0.9", "as the write left it")
             #expect(try await store.job(job)?.keepaliveHost == "127.0.0.9")
         }
     }

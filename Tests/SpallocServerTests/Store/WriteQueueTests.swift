@@ -22,12 +22,14 @@ import Testing
         func databaseDidRollback(_ db: Database) {}
     }
 
-    private func withQueue(_ body: (WriteQueue, DatabasePool) async throws -> Void) async throws {
+    private func withQueue(
+        closing: @escaping WriteQueue.Closing = { _ in nil }, _ body: (WriteQueue, DatabasePool) async throws -> Void
+    ) async throws {
         let directory = try temporaryDirectory()
         defer { try? FileManager.default.removeItem(at: directory) }
         let pool = try DatabasePool(path: directory.appendingPathComponent("x.sqlite").path)
         try await pool.write { try $0.execute(sql: "CREATE TABLE n (i INTEGER PRIMARY KEY, of INTEGER)") }
-        try await body(WriteQueue(pool: pool), pool)
+        try await body(WriteQueue(pool: pool, closing: closing), pool)
         try pool.close()
     }
 
@@ -143,6 +145,78 @@ import Testing
             try pool.close()
             await #expect(throws: DatabaseError.self) { _ = try await queue.write(self.insert(1)) }
             await #expect(throws: DatabaseError.self) { _ = try await queue.write(self.insert(2)) }
+        }
+    }
+
+    // MARK: - The end of a batch
+
+    /// What is done at the end is of the same transaction, and told when that is safe.
+    @Test func theEndOfABatchIsPartOfIt() async throws {
+        let told = NIOLockedValueBox<[Int]>([])
+        try await self.withQueue { db in
+            let count = (try? Int.fetchOne(db, sql: "SELECT count(*) FROM n")) ?? 0
+            try? db.execute(sql: "INSERT INTO n (i) VALUES (?)", arguments: [10_000 + count])
+            return { told.withLockedValue { $0.append(count) } }
+        } _: { queue, pool async throws in
+            #expect(try await queue.write(self.insert(1)) == 1)
+            // The row of the first end counts.
+            #expect(try await queue.write(self.insert(2)) == 2)
+            try await eventually("both to be told of") { told.withLockedValue { $0 } == [1, 3] }
+            #expect(try await pool.read { try Int.fetchAll($0, sql: "SELECT i FROM n") } == [1, 2, 10_001, 10_003])
+        }
+    }
+
+    @Test func nothingIsToldOfWhatIsNotKept() async throws {
+        let told = NIOLockedValueBox(0)
+        try await self.withQueue { db in
+            // Fails with the commit.
+            try? db.execute(sql: "INSERT INTO child VALUES (77)")
+            return { told.withLockedValue { $0 += 1 } }
+        } _: { queue, pool async throws in
+            try await pool.write { db in
+                try db.execute(sql: "CREATE TABLE child (of INTEGER REFERENCES n (i) DEFERRABLE INITIALLY DEFERRED)")
+            }
+            await #expect(throws: DatabaseError.self) { _ = try await queue.write(self.insert(1)) }
+            #expect(try await pool.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM n") } == 0)
+            // With its parent there it is kept.
+            #expect(try await queue.write(self.insert(77)) == 77)
+            try await eventually("the one that is kept to be told of") { told.withLockedValue { $0 } == 1 }
+        }
+    }
+
+    /// Alone it is the transaction, among others a savepoint: undone in both cases.
+    @Test func oneThatFailsAloneIsUndone() async throws {
+        let ends = NIOLockedValueBox(0)
+        try await self.withQueue { _ in
+            ends.withLockedValue { $0 += 1 }
+            return nil
+        } _: { queue, pool async throws in
+            await #expect(throws: Refused.self) {
+                try await queue.write { db in
+                    _ = try self.insert(1)(db)
+                    throw Refused(number: 1)
+                }
+            }
+            #expect(ends.withLockedValue { $0 } == 0, "there was nothing to end")
+            #expect(try await queue.write(self.insert(2)) == 2)
+            #expect(try await pool.read { try Int.fetchAll($0, sql: "SELECT i FROM n") } == [2])
+        }
+    }
+
+    @Test func atomicallyUndoesTheInnerAlone() async throws {
+        try await self.withQueue { _, pool in
+            try await pool.write { db in
+                _ = try self.insert(1)(db)
+                #expect(throws: Refused.self) {
+                    try db.atomically {
+                        _ = try self.insert(2)(db)
+                        try db.atomically { _ = try self.insert(3)(db) }
+                        throw Refused(number: 2)
+                    }
+                }
+                #expect(try db.atomically { try self.insert(4)(db) } == 4)
+            }
+            #expect(try await pool.read { try Int.fetchAll($0, sql: "SELECT i FROM n") } == [1, 4])
         }
     }
 }

@@ -20,7 +20,7 @@ import Testing
             self.connection = V1Connection(channel: self.channel, now: .now())
             self.handler = V1Handler(
                 connection: self.connection, limits: .init(stall: .seconds(60)),
-                answerAtOnce: { $0 == .version ? .returned(.string("1.0.0")) : nil }, logger: quiet)
+                answerAtOnce: { request, _ in request == .version ? .returned(.string("1.0.0")) : nil }, logger: quiet)
             try self.channel.pipeline.syncOperations.addHandler(self.handler)
             try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         }
