@@ -92,8 +92,10 @@ package final class JobChanges: Sendable {
     /// The number of a topic that has none in the database. It is to be read before what it stands for.
     package func current(_ topic: Topic) -> Int64 { self.state.withLockedValue { $0.latest[topic] ?? 0 } }
 
-    /// How many wait.
-    package var waiterCount: Int { self.state.withLockedValue { $0.waiters.values.reduce(0) { $0 + $1.count } } }
+    /// How many wait, each for however many topics.
+    package var waiterCount: Int {
+        self.state.withLockedValue { state in Set(state.waiters.values.flatMap(\.keys)).count }
+    }
 
     /// Returns once the topic's number is above `known`, or the time is over, or the task is cancelled.
     package func next(_ topic: Topic, after known: Int64, within limit: Duration) async {
