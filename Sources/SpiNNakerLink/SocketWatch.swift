@@ -2,7 +2,7 @@
 // swift-spinnaker · SPDX-License-Identifier: Apache-2.0
 //===----------------------------------------------------------------------===//
 
-import FoundationEssentials
+import Foundation
 import NIOCore
 
 #if canImport(Darwin)

@@ -83,7 +83,8 @@ extension Store {
     package func jobIDs(includingDestroyed: Bool, limit: Int, start: Int) async throws -> [Int] {
         try await self.pool.read { db in
             let filter = includingDestroyed ? "" : "WHERE state <> 'DESTROYED'"
-            return try db.integers("SELECT id FROM job \(filter) ORDER BY id DESC LIMIT ? OFFSET ?", [limit, start]).map {
+            let order = includingDestroyed ? "id" : "+id"
+            return try db.integers("SELECT id FROM job \(filter) ORDER BY \(order) DESC LIMIT ? OFFSET ?", [limit, start]).map {
                 Int($0)
             }
         }
@@ -92,7 +93,7 @@ extension Store {
     package func liveJobs() async throws -> [JobRecord] {
         try await self.pool.read { db in
             try db.rows(
-                "SELECT \(JobRecord.columns) FROM \(JobRecord.tables) WHERE state <> 'DESTROYED' ORDER BY job.id DESC"
+                "SELECT \(JobRecord.columns) FROM \(JobRecord.tables) WHERE state <> 'DESTROYED' ORDER BY +job.id DESC"
             ).map(JobRecord.init(row:))
         }
     }

@@ -62,7 +62,7 @@ extension Store {
                         AS powered_boards
                 FROM \(JobRecord.tables) LEFT JOIN machine ON machine.id = job.machine_id
                 LEFT JOIN v1_job ON v1_job.job_id = job.id
-                WHERE state <> 'DESTROYED' ORDER BY job.id DESC LIMIT ? OFFSET ?
+                WHERE state <> 'DESTROYED' ORDER BY +job.id DESC LIMIT ? OFFSET ?
                 """, [limit, start]
             ).map { row in
                 JobSummary(

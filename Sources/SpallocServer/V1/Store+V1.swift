@@ -102,12 +102,15 @@ extension Store {
         }
     }
 
+    /// By the index of those that live: see ``expiredJobs``.
+    static let v1LiveJobs = "SELECT id, revision, keepalive_host FROM job WHERE state <> 'DESTROYED' ORDER BY +id"
+
     /// The live jobs, oldest first. Those of which `known` says that nothing has changed are named only.
     func v1LiveJobs(
         known: @escaping @Sendable (_ job: Int, _ revision: Int64, _ host: String?) -> Bool
     ) async throws -> [(id: Int, changed: (view: V1JobView, boards: [Int64])?)] {
         try await self.pool.read { db in
-            try db.rows("SELECT id, revision, keepalive_host FROM job WHERE state <> 'DESTROYED' ORDER BY id").map { row in
+            try db.rows(Store.v1LiveJobs).map { row in
                 let id: Int = row["id"]
                 guard !known(id, row["revision"], row["keepalive_host"]), let view = try db.v1Job(id) else { return (id, nil) }
                 return (id, (view, view.record.allocation == nil ? [] : try db.boards(of: id)))

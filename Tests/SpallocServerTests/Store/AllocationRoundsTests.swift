@@ -194,7 +194,9 @@ import Testing
     }
 
     /// The service remembers jobs for weeks: what it does all the time does not read them.
-    @Test(arguments: [Store.queuedJobs, Store.boardsOut, Store.boardsTaken, Store.expiredJobs, Store.jobsWithoutQuota])
+    @Test(arguments: [
+        Store.queuedJobs, Store.boardsOut, Store.boardsTaken, Store.expiredJobs, Store.jobsWithoutQuota, Store.v1LiveJobs,
+    ])
     func whatIsAskedAllTheTimeReadsNoHistory(sql: String) async throws {
         try await self.withLab { lab in
             let plan = try await lab.store.pool.read { db in
