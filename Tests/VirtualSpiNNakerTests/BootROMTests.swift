@@ -119,6 +119,12 @@ struct BootROMTests {
         #expect(parameters.sdramSystem == base && parameters.systemHeap == base + 0x4_0000)
     }
 
+    /// §1.6: 155 - ((500·n + 900·⌊n/8⌋) >> 10) µs.
+    @Test(arguments: [(0, UInt32(155)), (1, 155), (3, 154), (7, 152), (8, 151), (16, 146), (1000, 0)])
+    func chipsWaitByTheirDistance(hops: Int, microseconds: UInt32) {
+        #expect(SystemRAMPages.syncAlignment(hops: hops) == microseconds)
+    }
+
     @Test func heapsAsAskedFor() {
         #expect(self.parameters([0x48: self.word(2048)]).systemRAMHeap == 0xE500_2100)
         #expect(self.parameters([0x48: self.word(5120)]).systemRAMHeap == 0xE500_5100)

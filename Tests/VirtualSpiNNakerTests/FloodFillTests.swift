@@ -107,7 +107,7 @@ struct FloodFillTests {
 
     @Test func packetsOfAnotherFillAreNotTaken() {
         let fill = Fill()
-        var other = Fill(id: 6, blocks: [[90, 91, 92], [93], [94, 95]])
+        var other = Fill(id: 6, blocks: [[90, 91], [93], [94, 95]])
         other.announced = 3
         // Its blocks and its end between ours.
         let ours = fill.packets(ofBlock: 0)
@@ -201,6 +201,15 @@ struct FloodFillTests {
         }
         self.fill(machine)
         #expect(try machine.state(1) == .idle, "nobody sends the packets back")
+    }
+
+    @Test func aChipWithoutAMonitorStartsNothing() throws {
+        let machine = try InMemoryMachine(.spinn3)
+        try machine.machine.inject(.monitorCrash(BoardChip(local: ChipID(1, 0))), now: machine.now)
+        self.fill(machine)
+        #expect(try machine.state(1) == .finished && machine.state(1, on: ChipID(1, 1)) == .finished)
+        let vcpu = try machine.ask(ReadLink(address: 0xE500_7080, size: 128, link: .east)).bytes
+        #expect(Array(vcpu.readableBytesView)[46] == CoreState.idle.rawValue)
     }
 
     /// The id that SC&MP adds counts 1...127 and begins again, seven bits above bit 0; `sv` shows the last.

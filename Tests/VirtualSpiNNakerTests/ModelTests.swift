@@ -277,6 +277,8 @@ struct ModelTests {
         // Virtual 0 is physical 1; virtual 2 is physical 2.
         #expect(try self.machine.readWord(0xE100_4FFC) == 1 << 7 | 1 << 8 | 0x3F)
         #expect(try self.machine.readWord(0xE100_8FFC) == 1 && self.machine.readWord(0xE100_CFFC) == 2)
+        // SC&MP's own entry leads to the monitor.
+        #expect(try self.machine.readWord(0xE100_4000) & 0x00FF_FFC0 == 1 << 7)
     }
 
     /// Clearing up to the last entry is all right, one more is not.
