@@ -71,8 +71,9 @@ struct NoticeCommand: Sendable {
     }
 }
 
-/// Foundation guards a process' state by a lock of its own; it has not been told that it is sendable.
+/// A command that runs, or has.
 private final class RunningCommand: @unchecked Sendable {
+    // Unchecked: Foundation guards a process' state by a lock of its own, but has not declared it sendable.
     private let process: Process
 
     init(_ process: Process) { self.process = process }
