@@ -5,10 +5,6 @@
 import Foundation
 import NIOPosix
 
-#if canImport(Glibc)
-import Glibc
-#endif
-
 /// A program that is run for a notice: with something on its standard input, for so long and no longer.
 struct NoticeCommand: Sendable {
     struct Failure: Error, Hashable, CustomStringConvertible {

@@ -27,9 +27,8 @@ package typealias WallClock = @Sendable () -> Timestamp
 
 package enum SystemClock {
     package static let now: WallClock = {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+        // Not by `timespec`: which module its members are of depends on what else the module imports, and in what order.
+        Timestamp(milliseconds: Int64((Date().timeIntervalSince1970 * 1000).rounded(.down)))
     }
 }
 
