@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import tempfile
+import unittest
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -15,6 +16,16 @@ from demo_service import ROOT
 LIMIT = 60.0
 SCREENSHOTS = os.path.join(ROOT, ".artifacts", "screenshots")
 PHONE, DESKTOP = (360, 740), (1280, 800)
+
+
+class BrowserTest(unittest.TestCase):
+    """Tests that share a service and a browser: what the class enters is left after its last test, or when it cannot begin."""
+
+    @classmethod
+    def enter(cls, scope):
+        value = scope.__enter__()
+        cls.addClassCleanup(scope.__exit__, None, None, None)
+        return value
 
 
 class Browser:

@@ -6,7 +6,7 @@ import unittest
 
 from selenium.webdriver.common.by import By
 
-from browser import DESKTOP, PHONE, browser
+from browser import DESKTOP, PHONE, BrowserTest, browser
 from issuer import Issuer, issuer
 from simulator import simulator
 from spallocd import Daemon, wait_for
@@ -15,39 +15,23 @@ from spallocd import Daemon, wait_for
 ISSUER_HOST = "127.0.0.3"
 
 
-class LoginTest(unittest.TestCase):
+class LoginTest(BrowserTest):
     """One service, issuer and browser for all tests."""
 
     @classmethod
     def setUpClass(cls):
-        cls.scope = []
-
-        def enter(scope):
-            cls.scope.append(scope)
-            return scope.__enter__()
-
-        try:
-            directory = enter(tempfile.TemporaryDirectory(prefix="spalloc-login-"))
-            machine = enter(simulator())
-            cls.issuer = enter(issuer(ISSUER_HOST))
-            with open(os.path.join(directory, "oidc.secret"), "w") as text:
-                text.write(Issuer.SECRET + "\n")
-            cls.daemon = Daemon(directory, machine.ready, oidc={
-                "issuer": cls.issuer.url, "audience": "spalloc", "login": {
-                    "client-id": Issuer.CLIENT, "client-secret-file": "oidc.secret", "display-name": "The Lab",
-                    "scopes": ["openid", "profile"]}})
-            cls.daemon.start()
-            cls.browser = enter(browser(cls.daemon.url))
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        for scope in reversed(cls.scope):
-            if isinstance(scope, tempfile.TemporaryDirectory) and hasattr(cls, "daemon"):
-                cls.daemon.kill()
-            scope.__exit__(None, None, None)
+        directory = cls.enter(tempfile.TemporaryDirectory(prefix="spalloc-login-"))
+        machine = cls.enter(simulator())
+        cls.issuer = cls.enter(issuer(ISSUER_HOST))
+        with open(os.path.join(directory, "oidc.secret"), "w") as text:
+            text.write(Issuer.SECRET + "\n")
+        cls.daemon = Daemon(directory, machine.ready, oidc={
+            "issuer": cls.issuer.url, "audience": "spalloc", "login": {
+                "client-id": Issuer.CLIENT, "client-secret-file": "oidc.secret", "display-name": "The Lab",
+                "scopes": ["openid", "profile"]}})
+        cls.addClassCleanup(cls.daemon.kill)
+        cls.daemon.start()
+        cls.browser = cls.enter(browser(cls.daemon.url))
 
     def setUp(self):
         self.issuer.lies = {}

@@ -8,7 +8,7 @@ import unittest
 
 from selenium.webdriver.common.by import By
 
-from browser import DESKTOP, PHONE, browser
+from browser import DESKTOP, PHONE, BrowserTest, browser
 from simulator import simulator
 from spallocd import Daemon, Rest, free_port, wait_for
 
@@ -17,41 +17,25 @@ NASTY = "\"\u0301><img src=x onerror=\"document.title='owned'\"><script>document
 LONG = "a-reason-without-any-blank-that-goes-on-and-on-" * 4
 
 
-class PagesTest(unittest.TestCase):
+class PagesTest(BrowserTest):
     """One service and one browser for all tests."""
 
     @classmethod
     def setUpClass(cls):
-        cls.scope = []
-
-        def enter(scope):
-            cls.scope.append(scope)
-            return scope.__enter__()
-
-        try:
-            directory = enter(tempfile.TemporaryDirectory(prefix="spalloc-pages-"))
-            machine = enter(simulator("3x2", "--dead-board", "2,1,2"))
-            cls.v1_port = free_port()
-            cls.nasty_user = "n" + NASTY
-            cls.daemon = Daemon(directory, machine.ready, v1={"enabled": True, "port": cls.v1_port}, users=[
-                {"name": "alice", "password": "alice's password"},
-                {"name": "root", "password": "root's password", "trust-level": "ADMIN"},
-                {"name": cls.nasty_user, "password": "p"}],
-                groups=[{"name": "lab", "board-hours": 500, "members": ["alice"]}])
-            cls.daemon.start()
-            cls.alice = Rest(cls.daemon.url)
-            cls.root = Rest(cls.daemon.url, "root", "root's password")
-            cls.browser = enter(browser(cls.daemon.url))
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        for scope in reversed(cls.scope):
-            if isinstance(scope, tempfile.TemporaryDirectory) and hasattr(cls, "daemon"):
-                cls.daemon.kill()
-            scope.__exit__(None, None, None)
+        directory = cls.enter(tempfile.TemporaryDirectory(prefix="spalloc-pages-"))
+        machine = cls.enter(simulator("3x2", "--dead-board", "2,1,2"))
+        cls.v1_port = free_port()
+        cls.nasty_user = "n" + NASTY
+        cls.daemon = Daemon(directory, machine.ready, v1={"enabled": True, "port": cls.v1_port}, users=[
+            {"name": "alice", "password": "alice's password"},
+            {"name": "root", "password": "root's password", "trust-level": "ADMIN"},
+            {"name": cls.nasty_user, "password": "p"}],
+            groups=[{"name": "lab", "board-hours": 500, "members": ["alice"]}])
+        cls.addClassCleanup(cls.daemon.kill)
+        cls.daemon.start()
+        cls.alice = Rest(cls.daemon.url)
+        cls.root = Rest(cls.daemon.url, "root", "root's password")
+        cls.browser = cls.enter(browser(cls.daemon.url))
 
     def setUp(self):
         self.browser.size(DESKTOP)

@@ -241,10 +241,7 @@ extension OperationTests {
             var bytes = ByteBuffer()
             switch packet.command {
             case .version:
-                VersionInfo(
-                    virtualCore: 0, physicalCore: 1, chip: .origin, buildDate: 1, name: "SC&MP", hardware: "SpiNNaker",
-                    version: SoftwareVersion(major: 4, minor: 0, patch: 0)
-                ).write(into: &bytes)
+                VersionInfo.ofBootedMachine.write(into: &bytes)
             case .ipTag: IPTagTimeoutInfo(timeoutCode: 9).write(into: &bytes)
             default:
                 let count = asked.withLockedValue {

@@ -80,10 +80,7 @@ import Testing
         var bytes = ByteBuffer()
         switch command {
         case .version:
-            VersionInfo(
-                virtualCore: 0, physicalCore: 1, chip: .origin, buildDate: 1, name: "SC&MP", hardware: "SpiNNaker",
-                version: SoftwareVersion(major: 4, minor: 0, patch: 0)
-            ).write(into: &bytes)
+            VersionInfo.ofBootedMachine.write(into: &bytes)
         case .ipTag: IPTagTimeoutInfo(timeoutCode: 9).write(into: &bytes)
         default:
             ChipInfo(

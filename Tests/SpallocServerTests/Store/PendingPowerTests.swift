@@ -9,6 +9,7 @@ import SpallocAPI
 import SpallocAllocator
 import SpiNNakerMachine
 import Testing
+import VirtualSpiNNaker
 
 @testable import SpallocServer
 
@@ -70,7 +71,7 @@ import Testing
     @Test(arguments: [1, 2, 3, 4] as [UInt64])
     func itIsAlwaysAsTheDatabase(seed: UInt64) async throws {
         try await self.withStore { store, user, _ in
-            var random = SeededNumbers(seed: seed)
+            var random = SeededGenerator(seed: seed)
             var now = self.start
             var jobs: [Int] = []
             // Tasks that a worker has read and not yet done: by then others may have replaced them.
@@ -187,18 +188,5 @@ import Testing
             #expect(Set(try await again.bmpsWithPowerTasks()) == Set(try await store.bmpsWithPowerTasks()))
             try again.close()
         }
-    }
-}
-
-/// SplitMix64: the same numbers on every machine, from a seed that a failing test prints.
-struct SeededNumbers: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { self.state = seed }
-    mutating func next() -> UInt64 {
-        self.state &+= 0x9E37_79B9_7F4A_7C15
-        var z = self.state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -60,3 +60,10 @@ func words(_ words: UInt32...) -> ByteBuffer {
     for word in words { buffer.writeInteger(word, endianness: .little) }
     return buffer
 }
+
+extension VersionInfo {
+    /// What the root chip of a machine says that is booted and knows its shape.
+    static let ofBootedMachine = VersionInfo(
+        virtualCore: 0, physicalCore: 1, chip: .origin, buildDate: 1, name: "SC&MP", hardware: "SpiNNaker",
+        version: SoftwareVersion(major: 4, minor: 0, patch: 0))
+}
